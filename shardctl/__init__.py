@@ -1,0 +1,38 @@
+"""Keeps monthly-sharded MySQL tables structurally in sync, and routes rows to their months.
+
+The names below are loaded when they are first used: `import shardctl` itself loads no
+third-party module, and routing an ID needs the standard library only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shardctl.config import Config, load
+    from shardctl.errors import ShardctlError
+    from shardctl.family import Family
+    from shardctl.gene import DigitsGene
+    from shardctl.month import Month
+    from shardctl.suffix import Suffix
+
+__version__ = "0.1.0"
+
+__all__ = ["Config", "DigitsGene", "Family", "Month", "ShardctlError", "Suffix", "load"]
+
+_HOMES = {
+    "Config": "config",
+    "DigitsGene": "gene",
+    "Family": "family",
+    "Month": "month",
+    "ShardctlError": "errors",
+    "Suffix": "suffix",
+    "load": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shardctl' has no attribute {name!r}")
+    return getattr(import_module(f"shardctl.{_HOMES[name]}"), name)

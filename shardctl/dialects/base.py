@@ -1,0 +1,205 @@
+"""What shardctl asks of a database server; one class a kind of server answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.clause import Action, Names, ObjectName, Param, Part, TableName
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL ready for the driver: exact text, with values where it has placeholders."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The text by which a server makes a table: its CREATE TABLE, and what comes after it."""
+
+    table: str
+    create: str
+    further: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a table holds; the server's estimate, None where it has none."""
+
+    rows: int | None
+    bytes: int | None
+
+
+class Dialect(ABC):
+    """One kind of server: how it is read, which text it takes, what its errors mean.
+
+    Connections passed in are in autocommit mode (see `Database.connect`); `transaction` makes
+    a transaction on one.
+    """
+
+    transactional_ddl: ClassVar[bool]
+    """Whether a DDL statement and a ledger row can be committed together."""
+    placeholder: ClassVar[str]
+    """How the driver marks a bound value: `%s` or `?`."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """`mysql`, `mariadb` or `sqlite`, as SQLAlchemy calls it."""
+
+    # -- session ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def prepare(self, connection: Connection, *, zone: str, lock_wait: int) -> None:
+        """Put a session into the state that reading and changing tables rely on.
+
+        Args:
+            zone: the time zone in which TIMESTAMP values and defaults are read: an IANA name
+                or an offset such as `+00:00`.
+            lock_wait: how long a statement waits for another's lock on its table, in seconds.
+        """
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        """A transaction on an autocommit connection; rolled back when the block raises."""
+        connection.exec_driver_sql(self._begin)
+        try:
+            yield
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
+
+    _begin: ClassVar[str] = "BEGIN"
+
+    # -- reading: never writes -------------------------------------------------------------------
+
+    @abstractmethod
+    def table_names(self, connection: Connection) -> tuple[str, ...]:
+        """The names of all tables (no views) of the database."""
+
+    @abstractmethod
+    def structures(self, connection: Connection, tables: Collection[str]) -> dict[str, Structure]:
+        """How tables look, in a fixed number of queries; tables that do not exist are left out.
+
+        Foreign keys to the own table refer to `structure.SELF`; others to the table's real name.
+        """
+
+    @abstractmethod
+    def definition(self, connection: Connection, table: str) -> Definition:
+        """The text by which this server would make the table."""
+
+    @abstractmethod
+    def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
+        """How much each table holds, estimated without reading rows."""
+
+    # -- text ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def quote(self, name: str) -> str:
+        """An identifier as this server wants it in SQL, always quoted."""
+
+    @abstractmethod
+    def copy(
+        self, definition: Definition, name: str, names: Names, *, source_tag: str = ""
+    ) -> tuple[Statement, ...]:
+        """Statements that make an empty table `name` like the one defined.
+
+        Args:
+            names: `names.tables` says which table each foreign key of the definition refers to
+                now, and under the definition's own table the name that generated constraint
+                names (`t_order_chk_1`) are to begin with; self-references go to `name`.
+                `names.tag` and `names.index_tag` go behind the other names.
+            source_tag: the tag that the definition's own names bear, taken off first.
+        """
+
+    @abstractmethod
+    def render(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> tuple[Statement, ...]:
+        """The statements that carry out one action on one physical table.
+
+        Args:
+            table: the table it is for.
+            names: what it puts into the action's parts.
+            definition: the table's own text, for actions other than `Sql`; None for `Sql`.
+        """
+
+    def fill(self, parts: Sequence[Part], names: Names) -> Statement:
+        """A statement from its parts, with the names of one table and the driver's placeholders."""
+        values = tuple(part.value for part in parts if isinstance(part, Param))
+        text: list[str] = []
+        for part in parts:
+            match part:
+                case TableName(name):
+                    text.append(self.quote(names.table(name)))
+                case ObjectName():
+                    text.append(self.quote(names.object(part)))
+                case Param():
+                    text.append(self.placeholder)
+                case str():
+                    doubled = values and self.placeholder == "%s"
+                    text.append(part.replace("%", "%%") if doubled else part)
+        return Statement("".join(text), values)
+
+    # -- errors, by meaning -------------------------------------------------------------------
+
+    @abstractmethod
+    def is_lock_timeout(self, error: DBAPIError) -> bool:
+        """Another session held the table, or rows of it, too long: the same may work later."""
+
+    @abstractmethod
+    def is_duplicate_key(self, error: DBAPIError) -> bool:
+        """A row with the same unique key is there already."""
+
+    @abstractmethod
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        """A table that the statement names does not exist."""
+
+    @abstractmethod
+    def is_connection_lost(self, error: DBAPIError) -> bool:
+        """The connection broke: whether the statement took effect is unknown."""
+
+    @abstractmethod
+    def is_access_denied(self, error: DBAPIError) -> bool:
+        """The user, its password or its privileges do not suffice."""
+
+    def words(self, error: DBAPIError) -> str:
+        """The server's own words, without SQLAlchemy's: `(1146) Table 'x' doesn't exist`."""
+        arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
+        if len(arguments) >= 2 and isinstance(arguments[0], int):
+            return f"({arguments[0]}) {arguments[1]}"
+        return str(error.orig)
+
+
+def execute(connection: Connection, statement: Statement, mark: str = "") -> int:
+    """Send one statement exactly as it is, and give the number of rows that it changed.
+
+    Without values the driver's own formatting is left out altogether: SQLAlchemy otherwise
+    passes empty parameters, on which PyMySQL reads every `%` as a placeholder.
+
+    Args:
+        mark: a comment that is sent before the text, by which the statement can be found in the
+            server's list of processes.
+    """
+    sql = f"/* {mark} */ {statement.sql}" if mark else statement.sql
+    if statement.values:
+        result = connection.exec_driver_sql(sql, statement.values)
+    else:
+        result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+    return result.rowcount
+
+
+def text_of(statements: Sequence[Statement]) -> str:
+    """Statements as a person reads them, one a line, without their values."""
+    return ";\n".join(statement.sql for statement in statements)

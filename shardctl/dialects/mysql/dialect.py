@@ -1,0 +1,85 @@
+"""The dialect of MySQL and MariaDB: each part of it is a module beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.clause import Action, AlterColumn, Names, Sql
+from shardctl.dialects.base import Definition, Dialect, Size, Statement
+from shardctl.dialects.mysql import column, errors, read, session, text
+from shardctl.dialects.mysql.server import Server
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class MySQL(Dialect):
+    """MySQL 8.0 and later, MariaDB 10.6 and later."""
+
+    server: Server
+
+    transactional_ddl: ClassVar[bool] = False
+    placeholder: ClassVar[str] = "%s"
+
+    @classmethod
+    def of(cls, connection: Connection) -> MySQL:
+        """The dialect of the server at the other end of a connection."""
+        return cls(Server.of(connection))
+
+    @property
+    def name(self) -> str:
+        """`mysql` or `mariadb`."""
+        return self.server.flavour
+
+    def prepare(self, connection: Connection, *, zone: str, lock_wait: int) -> None:
+        session.prepare(connection, zone=zone, lock_wait=lock_wait)
+
+    def table_names(self, connection: Connection) -> tuple[str, ...]:
+        return read.table_names(connection)
+
+    def structures(self, connection: Connection, tables: Collection[str]) -> dict[str, Structure]:
+        return read.structures(connection, self.server, tables)
+
+    def definition(self, connection: Connection, table: str) -> Definition:
+        return text.definition(connection, table)
+
+    def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
+        return read.sizes(connection, tables)
+
+    def quote(self, name: str) -> str:
+        return text.quote(name)
+
+    def copy(
+        self, definition: Definition, name: str, names: Names, *, source_tag: str = ""
+    ) -> tuple[Statement, ...]:
+        return (text.copy(definition, name, names, source_tag=source_tag),)
+
+    def render(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> tuple[Statement, ...]:
+        match action:
+            case Sql(parts):
+                return (self.fill(parts, names),)
+            case AlterColumn() if definition is not None:
+                return (column.alter(action, table, definition, self.server),)
+            case _:
+                raise TypeError(f"{self.name} has no rendering of {action!r}")
+
+    def is_lock_timeout(self, error: DBAPIError) -> bool:
+        return errors.is_lock_timeout(error)
+
+    def is_duplicate_key(self, error: DBAPIError) -> bool:
+        return errors.is_duplicate_key(error)
+
+    def is_missing_table(self, error: DBAPIError) -> bool:
+        return errors.is_missing_table(error)
+
+    def is_connection_lost(self, error: DBAPIError) -> bool:
+        return errors.is_connection_lost(error)
+
+    def is_access_denied(self, error: DBAPIError) -> bool:
+        return errors.is_access_denied(error)

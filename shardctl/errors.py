@@ -1,0 +1,99 @@
+"""Every error that shardctl raises, in one tree.
+
+A message says what happened, on which table or month, and what to do next. The exit code of
+the command line hangs on the class, so that a new error cannot be forgotten there.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ShardctlError(Exception):
+    """Base of every error that shardctl raises on purpose."""
+
+    exit_code: ClassVar[int] = 2
+
+
+# -- values and routing -------------------------------------------------------------------
+
+
+class InvalidMonth(ShardctlError, ValueError):
+    """A text or a number that is no month of the calendar."""
+
+
+class InvalidSuffix(ShardctlError, ValueError):
+    """A suffix pattern from which a month cannot be read back without doubt."""
+
+
+class InvalidGene(ShardctlError, ValueError):
+    """A gene whose declaration cannot tell a month."""
+
+
+class InvalidId(ShardctlError, ValueError):
+    """An ID that does not have the form that its family declares."""
+
+
+class ImplausibleGene(InvalidId):
+    """An ID of the right form whose month no table of the family can bear."""
+
+
+# -- usage, configuration, the way to the server --------------------------------------------
+
+
+class ConfigError(ShardctlError):
+    """A configuration that cannot be used; names file, key, value and what is allowed."""
+
+
+class UnknownFamily(ConfigError):
+    """A family that the configuration does not declare."""
+
+
+class DatabaseUnavailable(ShardctlError):
+    """The server does not answer, or lets us not in."""
+
+
+class UnsupportedServer(ShardctlError):
+    """A database that shardctl does not know how to read and change safely."""
+
+
+# -- refused for safety: nothing was changed --------------------------------------------------
+
+
+class Refused(ShardctlError):
+    """Something that shardctl could do, but does not, because it may not be what you want."""
+
+    exit_code = 3
+
+
+class LockHeld(Refused):
+    """Another run holds the database's lock."""
+
+
+class LockLost(Refused):
+    """Another run took the lock over; this one may write no more."""
+
+
+class RevisionRefused(Refused):
+    """A revision that cannot be given to a family of tables as it is written."""
+
+
+class RevisionEdited(Refused):
+    """A revision file that was changed after a part of it had run."""
+
+
+class Contradiction(Refused):
+    """A table that is neither as a clause finds it nor as it leaves it."""
+
+
+class Destructive(Refused):
+    """Clauses that lose data, without the word that allows it."""
+
+
+# -- the database said no ----------------------------------------------------------------------
+
+
+class StepFailed(ShardctlError):
+    """The server refused a statement; what was done before it is recorded: run again to go on."""
+
+    exit_code = 4

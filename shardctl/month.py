@@ -1,0 +1,82 @@
+"""A month of the calendar: the unit by which families are sharded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from shardctl.errors import InvalidMonth
+
+_COMPACT = re.compile(r"([0-9]{4})-?([0-9]{2})")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Month:
+    """One month, such as `Month(2026, 11)`.
+
+    Months are ordered and hashable. `month + 1` is the next one and `month - other` the number
+    of months between two, so that no arithmetic is ever done on numbers like 202612.
+
+    Raises:
+        InvalidMonth: the year is not in 1..9999 or the month not in 1..12.
+    """
+
+    year: int
+    month: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.year <= 9999 and 1 <= self.month <= 12):
+            raise InvalidMonth(f"{self.year}-{self.month} is no month of the calendar")
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """Read a month as people write it on a command line: `202611` or `2026-11`.
+
+        Raises:
+            InvalidMonth: the text has another form, or names no month (`202613`).
+        """
+        if not (match := _COMPACT.fullmatch(text)) or not match[0].isascii():
+            raise InvalidMonth(f"{text!r} is no month; write it as 202611 or 2026-11")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, instant: datetime, zone: tzinfo) -> Month:
+        """The month in which an instant falls, as a clock in `zone` shows it.
+
+        Args:
+            instant: an aware datetime.
+            zone: the zone whose calendar counts, usually the family's.
+
+        Raises:
+            InvalidMonth: the instant is naive, so that its month hangs on the machine's zone.
+        """
+        if instant.tzinfo is None:
+            raise InvalidMonth(f"{instant.isoformat()} has no time zone; give an aware datetime")
+        local = instant.astimezone(zone)
+        return cls(local.year, local.month)
+
+    def start(self, zone: tzinfo) -> datetime:
+        """The month's first instant in `zone`; its end is `(month + 1).start(zone)`.
+
+        Midnight that a clock skips (a change to summer time) is the instant of the skip.
+        """
+        wall = datetime(self.year, self.month, 1, tzinfo=zone)
+        return wall.astimezone(UTC).astimezone(zone)
+
+    def __add__(self, months: int) -> Month:
+        year, month = divmod(self.year * 12 + self.month - 1 + months, 12)
+        return Month(year, month + 1)
+
+    def __sub__(self, other: Month) -> int:
+        return (self.year - other.year) * 12 + self.month - other.month
+
+    def __format__(self, pattern: str) -> str:
+        """Fill `%Y`, `%y` and `%m` in a pattern; without one, `2026-11`."""
+        if not pattern:
+            return str(self)
+        filled = {"%Y": f"{self.year:04}", "%y": f"{self.year % 100:02}", "%m": f"{self.month:02}"}
+        return re.sub("%[Yym]", lambda match: filled[match[0]], pattern)
+
+    def __str__(self) -> str:
+        return f"{self.year:04}-{self.month:02}"
