@@ -1,0 +1,146 @@
+"""Fixtures: fresh databases on SQLite, MariaDB and MySQL, and the command line.
+
+A test asks for ``url`` to run on all three, ``server_url`` for the two servers, or for one of
+``sqlite_url``, ``mariadb_url``, ``mysql_url``; each is a database of its own that ends with the
+test. A server that cannot be had is a skip with the reason; with ``CI`` set it is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.servers import FLAVOURS, Server, Unusable, acquire, missing
+
+# Two processes share two cores with two servers: an example that took long has proved nothing.
+hypothesis.settings.register_profile("shardctl", deadline=None)
+hypothesis.settings.load_profile("shardctl")
+
+SETTINGS = pytest.StashKey[Mapping[str, str]]()
+SERVERS = pytest.StashKey[dict[str, Server]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the developer has set for shardctl must not matter to a test."""
+    config.stash[SETTINGS] = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("SHARDCTL_")]:
+        del os.environ[name]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In CI a skipped server would look green: find that out before the first test."""
+    if session.config.stash[SETTINGS].get("CI"):
+        for flavour in FLAVOURS:
+            if flavour not in _servers(session.config):
+                pytest.exit(missing(flavour), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under xdist the servers belong to the controller; each worker is told their URLs."""
+    node.workerinput["servers"] = {
+        flavour: server.url for flavour, server in _servers(node.config).items()
+    }
+
+
+def _servers(config: pytest.Config) -> dict[str, Server]:
+    """The servers of this run, started when they are first asked for."""
+    if SERVERS not in config.stash:
+        if hasattr(config, "workerinput"):
+            urls: dict[str, str] = config.workerinput["servers"]
+            config.stash[SERVERS] = {f: Server(f, url) for f, url in urls.items()}
+        else:
+            stack = ExitStack()
+            config.add_cleanup(stack.close)
+            try:
+                config.stash[SERVERS] = acquire(config.stash[SETTINGS], stack)
+            except Unusable as error:
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    return config.stash[SERVERS]
+
+
+def _server(config: pytest.Config, flavour: str) -> Server:
+    server = _servers(config).get(flavour)
+    if server is None:
+        pytest.skip(missing(flavour))
+    return server
+
+
+@pytest.fixture(params=FLAVOURS)
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each of the two servers itself; a test that makes users or databases removes them."""
+    return _server(request.config, request.param)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database in a file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'shardctl.db'}"
+
+
+@pytest.fixture
+def mysql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database on MySQL."""
+    with _server(request.config, "mysql").fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database on MariaDB."""
+    with _server(request.config, "mariadb").fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(params=FLAVOURS)
+def server_url(request: pytest.FixtureRequest) -> str:
+    """An empty database on each of the two servers."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", *FLAVOURS])
+def url(request: pytest.FixtureRequest) -> str:
+    """An empty database on SQLite, MySQL and MariaDB."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+RunCli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> RunCli:
+    """``run_cli("status", "--json")`` runs the command line in a process of its own.
+
+    ``cwd`` is the test's `tmp_path` unless given; ``env`` is added to the environment, ``input``
+    goes to stdin. Exit code and texts are in the result: no code is an error by itself.
+    """
+
+    def run(
+        *args: str,
+        cwd: Path = tmp_path,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,  # noqa: A002  as subprocess.run names it
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "shardctl", *args],
+            cwd=cwd,
+            env={**os.environ, "COLUMNS": "120", "PYTHONUTF8": "1", **(env or {})},
+            input=input or "",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
