@@ -129,7 +129,7 @@ def run_cli(tmp_path: Path) -> RunCli:
         *args: str,
         cwd: Path = tmp_path,
         env: Mapping[str, str] | None = None,
-        input: str | None = None,  # noqa: A002  as subprocess.run names it
+        input: str | None = None,
         timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

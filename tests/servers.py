@@ -45,7 +45,7 @@ FAST = (
 )
 
 
-class Unusable(Exception):  # noqa: N818  it is the server that is unusable
+class Unusable(Exception):
     """A server was named or found but cannot be used; the message says which, and why."""
 
 
