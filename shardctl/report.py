@@ -1,0 +1,74 @@
+"""What a running command tells while it runs: events, given to whoever shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+State: TypeAlias = Literal["pending", "running", "run", "found", "failed"]
+"""Of a step: yet to come; sent and not answered; done now; found to be so already; refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A piece of work begins.
+
+    Attributes:
+        what: it in words, such as `upgrade 3f2a add room_id`.
+        total: how many tables it goes through; 0 where that is not known.
+    """
+
+    what: str
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one statement, or of several sent as one, on one table.
+
+    Attributes:
+        table: the physical table.
+        sql: what is sent, as a person reads it; without bound values.
+        state: how far it is.
+        revision: the revision that it belongs to; "" where it belongs to none.
+        seconds: how long it took, once it is done.
+        detail: why, in words: the server's where it failed; "" where there is nothing to say.
+    """
+
+    table: str
+    sql: str
+    state: State
+    revision: str = ""
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the user should know, in one sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The work that was started is done.
+
+    Attributes:
+        what: as in `Started`.
+        seconds: how long it took.
+    """
+
+    what: str
+    seconds: float = 0.0
+
+
+Event: TypeAlias = Started | Step | Note | Finished
+
+Report: TypeAlias = Callable[[Event], None]
+"""Takes the events as they happen. It must not raise, and must not keep the work waiting."""
+
+
+def silent(event: Event) -> None:
+    """Tell nobody: the default of library functions."""
