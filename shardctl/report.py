@@ -25,13 +25,13 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one statement, or of several sent as one, on one table.
+    """What becomes of one clause on one table.
 
     Attributes:
         table: the physical table.
-        sql: what is sent, as a person reads it; without bound values.
+        sql: the clause as the template gets it, the same for every month; without bound values.
         state: how far it is.
-        revision: the revision that it belongs to; "" where it belongs to none.
+        revision: the revision that it belongs to, its title behind; "" where it belongs to none.
         seconds: how long it took, once it is done.
         detail: why, in words: the server's where it failed; "" where there is nothing to say.
     """

@@ -107,12 +107,44 @@ def load(path: str | Path | None = None, *, url: str | None = None) -> Config:
     """
     path = path or os.environ.get("SHARDCTL_CONFIG")
     file = Path(path).absolute() if path else _find(Path.cwd())
-    config = _config(file, _parse(file, _text(file)))
+    config = parse(file, _text(file))
     if migrations := os.environ.get("SHARDCTL_MIGRATIONS"):
         config = replace(config, migrations=config.path.parent / migrations)
     if overriding := url or os.environ.get("SHARDCTL_URL"):
         config = replace(config, url_text=overriding)
     return config
+
+
+def parse(file: Path, text: str) -> Config:
+    """The configuration that a text would be, standing in a file.
+
+    Raises:
+        ConfigError: something in it cannot be used.
+    """
+    whole = Table(file, "", _document(file, text))
+    if file.name == "pyproject.toml":
+        general = whole.table("tool").table("shardctl")
+        families = general.table("families")
+        general.only(*GENERAL, "families")
+    else:
+        whole.only("shardctl", "families")
+        general, families = whole.table("shardctl"), whole.table("families")
+        general.only(*GENERAL)
+    values = {"migrations": "migrations", "url": "", **general.read(GENERAL)}
+    if "timezone" not in values:
+        raise general.missing("timezone", GENERAL["timezone"][1])
+    declared = {
+        name: read_family(families.table(name), name, values["timezone"])
+        for name in families.values
+    }
+    distinct(families, declared.values())
+    return Config(
+        path=file,
+        timezone=values["timezone"],
+        migrations=file.parent / values["migrations"],
+        families=MappingProxyType(declared),
+        url_text=values["url"],
+    )
 
 
 def append_family(config: Config, name: str, values: Mapping[str, Value]) -> Config:
@@ -136,7 +168,7 @@ def append_family(config: Config, name: str, values: Mapping[str, Value]) -> Con
     lines += [f"{k} = {json.dumps(value, ensure_ascii=False)}" for k, value in values.items()]
     gap = "" if text.endswith("\n") or not text else "\n"
     addition = gap + "\n" + "\n".join(lines) + "\n"
-    families = _config(file, _parse(file, text + addition)).families
+    families = parse(file, text + addition).families
     with file.open("a", encoding="utf-8", newline=_newline(file)) as stream:
         stream.write(addition)
     return replace(config, families=families)
@@ -147,7 +179,7 @@ def _find(folder: Path) -> Path:
         if (file := above / FILE).is_file():
             return file
         file = above / "pyproject.toml"
-        if file.is_file() and "shardctl" in _parse(file, _text(file)).get("tool", {}):
+        if file.is_file() and "shardctl" in _document(file, _text(file)).get("tool", {}):
             return file
     raise ConfigError(
         f"no {FILE} in {folder} or above; make one with 'shardctl init', or name one with --config"
@@ -167,35 +199,8 @@ def _newline(file: Path) -> str:
     return "\r\n" if b"\r\n" in file.read_bytes() else "\n"
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
+def _document(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: is not valid TOML: {error}") from error
-
-
-def _config(file: Path, document: Mapping[str, Any]) -> Config:
-    if file.name == "pyproject.toml":
-        general = Table(file, "tool", document.get("tool", {})).table("shardctl")
-        families = general.table("families")
-        general.only(*GENERAL, "families")
-    else:
-        whole = Table(file, "", document)
-        whole.only("shardctl", "families")
-        general, families = whole.table("shardctl"), whole.table("families")
-        general.only(*GENERAL)
-    values = {"migrations": "migrations", "url": "", **general.read(GENERAL)}
-    if "timezone" not in values:
-        raise general.missing("timezone", GENERAL["timezone"][1])
-    declared = {
-        name: read_family(families.table(name), name, values["timezone"])
-        for name in families.values
-    }
-    distinct(families, declared.values())
-    return Config(
-        path=file,
-        timezone=values["timezone"],
-        migrations=file.parent / values["migrations"],
-        families=MappingProxyType(declared),
-        url_text=values["url"],
-    )

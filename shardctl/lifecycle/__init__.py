@@ -1,0 +1,3 @@
+"""What a family lives through: adopted, premade, looked after."""
+
+from __future__ import annotations
