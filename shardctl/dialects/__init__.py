@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from shardctl.dialects.base import Definition, Dialect, Size, Statement, execute, text_of
-from shardctl.dialects.mysql import MySQL
+from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 LOCK_WAIT = 5
-"""Seconds that a statement waits for a table's lock, by default; the servers' own is a day or more."""
+"""Seconds that a statement waits for a table's lock by default; servers would wait for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +67,44 @@ def open_database(url: str) -> Database:
         DatabaseUnavailable: the server does not answer or refuses us.
         UnsupportedServer: it is another kind of server.
     """
+    parsed = _parsed(url)
+    try:
+        match parsed.get_backend_name():
+            case "mysql" | "mariadb":
+                engine = session.engine(parsed)
+                with _reached(engine) as connection:
+                    return Database(engine, MySQL.of(connection))
+            case "sqlite":
+                engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+                return Database(engine, SQLite())
+    except ImportError as error:
+        raise ConfigError(
+            f"database url: the driver of {parsed.drivername} is not installed ({error}); "
+            f"shardctl brings mysql+pymysql and sqlite"
+        ) from error
+    raise UnsupportedServer(
+        f"shardctl works on MySQL, MariaDB and SQLite; {parsed.get_backend_name()} is none of them"
+    )
+
+
+def _parsed(url: str) -> URL:
+    """A URL as SQLAlchemy reads it; its error may quote a part of the password and is not shown."""
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise ConfigError(f"database url: {error}") from error
-    match parsed.get_backend_name():
-        case "mysql" | "mariadb":
-            with _reached(engine) as connection:
-                return Database(engine, MySQL.of(connection))
-        case "sqlite":
-            return Database(engine, SQLite())
-        case other:
-            raise UnsupportedServer(
-                f"shardctl works on MySQL, MariaDB and SQLite; {other} is none of them"
-            )
+        is_async = parsed.get_dialect().is_async
+        if "@" in (parsed.host or ""):  # what stands before it was meant for the password
+            raise ValueError
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "database url: it cannot be read; it is to look like "
+            "mysql+pymysql://user:password@host:3306/database or sqlite:///file.db, "
+            "with %40 for an @ in the password, %2F for a /, %3A for a :"
+        ) from None
+    if is_async:
+        raise ConfigError(
+            f"database url: {parsed.drivername} is for asyncio; write mysql+pymysql or sqlite"
+        )
+    return parsed
 
 
 @contextmanager
@@ -89,7 +112,8 @@ def _reached(engine: Engine) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise DatabaseUnavailable(f"cannot connect to {where}: {error.orig}") from error
+        where = engine.url.set(query={}).render_as_string(hide_password=True)
+        words = ": ".join(filter(None, (Dialect.words(error), errors.advice(error))))
+        raise DatabaseUnavailable(f"cannot connect to {where}: {words}") from error
     with connection:
         yield connection

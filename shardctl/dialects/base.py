@@ -174,7 +174,8 @@ class Dialect(ABC):
     def is_access_denied(self, error: DBAPIError) -> bool:
         """The user, its password or its privileges do not suffice."""
 
-    def words(self, error: DBAPIError) -> str:
+    @staticmethod
+    def words(error: DBAPIError) -> str:
         """The server's own words, without SQLAlchemy's: `(1146) Table 'x' doesn't exist`."""
         arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
         if len(arguments) >= 2 and isinstance(arguments[0], int):

@@ -13,7 +13,7 @@ Flavour: TypeAlias = Literal["mysql", "mariadb"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server's flavour and version; capabilities have names, so that no caller compares numbers."""
+    """A server's flavour and version; capabilities have names: no caller compares numbers."""
 
     flavour: Flavour
     version: tuple[int, ...]
