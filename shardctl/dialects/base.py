@@ -51,6 +51,10 @@ class Dialect(ABC):
     """Whether a DDL statement and a ledger row can be committed together."""
     placeholder: ClassVar[str]
     """How the driver marks a bound value: `%s` or `?`."""
+    index_names_per_database: ClassVar[bool] = False
+    """Whether an index's name may stand once in a database, and not once in a table."""
+    scratch_url: ClassVar[str | None] = None
+    """A database of its own in which scratch copies are made; None: beside the user's tables."""
 
     @property
     @abstractmethod
@@ -135,6 +139,10 @@ class Dialect(ABC):
             definition: the table's own text, for actions other than `Sql`; None for `Sql`.
         """
 
+    def populate(self, connection: Connection, table: str) -> None:  # noqa: B027
+        """Put a row into a scratch copy where an empty one would take clauses that a full one
+        refuses; nothing where the server judges a clause alike on both."""
+
     def fill(self, parts: Sequence[Part], names: Names) -> Statement:
         """A statement from its parts, with the names of one table and the driver's placeholders."""
         values = tuple(part.value for part in parts if isinstance(part, Param))
@@ -151,6 +159,45 @@ class Dialect(ABC):
                     doubled = values and self.placeholder == "%s"
                     text.append(part.replace("%", "%%") if doubled else part)
         return Statement("".join(text), values)
+
+    # -- statements that outlive their client ------------------------------------------------------
+
+    def connection_id(self, connection: Connection) -> int | None:  # noqa: ARG002
+        """The session's id on its server; None where there is no server, only a file."""
+        return None
+
+    def claim(self, connection: Connection, token: str) -> None:  # noqa: B027
+        """Mark a session as the one that sends a token's statements, before it sends any.
+
+        The mark lasts exactly as long as the session. Nothing where a client's death ends its
+        statements, or where the server has no such marks.
+
+        Args:
+            token: lower-case ASCII of at most 55 characters, claimed by no other session.
+
+        Raises:
+            Refused: another session has claimed it.
+        """
+
+    def claimed(self, connection: Connection, token: str) -> tuple[str, int | None]:  # noqa: ARG002
+        """Which server answers, and the id of the session that has claimed a token there.
+
+        The server is "" where sessions cannot be claimed.
+        """
+        return "", None
+
+    def end_orphan(self, connection: Connection, token: str) -> int | None:  # noqa: ARG002
+        """End the session that claimed a token, or that runs a statement whose mark begins
+        `shardctl <token>`, and wait until it is gone.
+
+        Returns:
+            The id of the session ended; None where there was none.
+
+        Raises:
+            Refused: this user may not end it; the message says what to run.
+            StepFailed: it has not ended within half a minute.
+        """
+        return None
 
     # -- errors, by meaning -------------------------------------------------------------------
 

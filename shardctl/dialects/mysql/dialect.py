@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, AlterColumn, Names, Sql
 from shardctl.dialects.base import Definition, Dialect, Size, Statement
-from shardctl.dialects.mysql import column, errors, read, session, text
+from shardctl.dialects.mysql import column, errors, orphans, read, session, text
 from shardctl.dialects.mysql.server import Server
 from shardctl.structure import Structure
 
@@ -68,6 +68,18 @@ class MySQL(Dialect):
                 return (column.alter(action, table, definition, self.server),)
             case _:
                 raise TypeError(f"{self.name} has no rendering of {action!r}")
+
+    def connection_id(self, connection: Connection) -> int:
+        return orphans.connection_id(connection)
+
+    def claim(self, connection: Connection, token: str) -> None:
+        orphans.claim(connection, token)
+
+    def claimed(self, connection: Connection, token: str) -> tuple[str, int | None]:
+        return orphans.claimed(connection, self.server, token)
+
+    def end_orphan(self, connection: Connection, token: str) -> int | None:
+        return orphans.end(connection, self.server, token)
 
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)

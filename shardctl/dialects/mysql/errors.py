@@ -52,6 +52,7 @@ STATEMENT_TIMEOUT = 1969  # MariaDB: max_statement_time
 
 KILL_DENIED = 1095  # another user's session
 NO_SUCH_THREAD = 1094
+NOT_SUPPORTED_YET = 1235  # MariaDB with Galera: GET_LOCK
 
 ALGORITHM_NOT_SUPPORTED = 1845  # ALGORITHM= or LOCK= cannot be had
 ALGORITHM_NOT_SUPPORTED_REASON = 1846  # likewise, with the reason
@@ -145,6 +146,11 @@ def is_missing_session(error: DBAPIError) -> bool:
 def is_kill_denied(error: DBAPIError) -> bool:
     """The session that was to be killed is another user's."""
     return number(error) == KILL_DENIED
+
+
+def is_not_supported(error: DBAPIError) -> bool:
+    """The server knows the statement but does not carry it out in its present set-up."""
+    return number(error) == NOT_SUPPORTED_YET
 
 
 def is_algorithm_refused(error: DBAPIError) -> bool:

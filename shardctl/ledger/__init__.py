@@ -1,0 +1,42 @@
+"""The ledger: what ran where, in tables of shardctl's own in the user's database.
+
+Reading takes a connection, never writes, and finds nothing where the tables are not made yet.
+Writing is `Ledger`'s, which the holder of the database's lock gets from its lease: what is
+written through one that was taken over raises `LockLost`.
+"""
+
+from __future__ import annotations
+
+from shardctl.ledger.rows import (
+    ClauseRow,
+    Direction,
+    How,
+    MonthRow,
+    Origin,
+    Run,
+    begun_tokens,
+    months,
+    rows_of,
+    run,
+    unfinished,
+)
+from shardctl.ledger.schema import VERSION, ensure, version
+from shardctl.ledger.write import Ledger
+
+__all__ = [
+    "VERSION",
+    "ClauseRow",
+    "Direction",
+    "How",
+    "Ledger",
+    "MonthRow",
+    "Origin",
+    "Run",
+    "begun_tokens",
+    "ensure",
+    "months",
+    "rows_of",
+    "run",
+    "unfinished",
+    "version",
+]

@@ -1,0 +1,177 @@
+"""What the ledger tells, as values. Nothing here writes; without a ledger there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import Connection, Row, Select, select
+
+from shardctl.clause import Clause
+from shardctl.ledger import schema
+from shardctl.ledger.encode import clauses_from_text, states_from_text
+from shardctl.month import Month
+from shardctl.structure import Structure
+
+Direction: TypeAlias = Literal["up", "down"]
+How: TypeAlias = Literal["ran", "found"]
+Origin: TypeAlias = Literal["premade", "adopted", "found"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A revision on its way through the tables, in one direction. All instants are in UTC.
+
+    Attributes:
+        source: the text of the revision's file when the run began.
+        digest: the SHA-256 of `source`, in hexadecimal.
+        clauses: what the revision does, as it was compiled when the run began.
+        states: by table, the structures that it passes through; None where it does not exist.
+        token: the mark of the run's statements.
+        finished_at: None while the run is not finished.
+    """
+
+    revision: str
+    direction: Direction
+    source: str
+    digest: str
+    clauses: tuple[Clause, ...]
+    states: Mapping[str, tuple[Structure | None, ...]]
+    token: str
+    begun_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every table has come to the run's end."""
+        return self.finished_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseRow:
+    """One clause on one table. All instants are in UTC.
+
+    Attributes:
+        n: the clause's place in `Run.clauses`, from 0.
+        how: "ran", or "found" where the table was already so; None while it is not done.
+        connection_id: of the session that runs it, where the server has such.
+        seconds: how long the statement took.
+        rows: how many rows a data clause changed.
+    """
+
+    revision: str
+    direction: Direction
+    n: int
+    table: str
+    how: How | None
+    token: str
+    connection_id: int | None
+    begun_at: datetime
+    done_at: datetime | None
+    seconds: float | None
+    rows: int | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the clause is known to have taken effect; else it may or may not have."""
+        return self.done_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """A month table that the ledger has met.
+
+    Attributes:
+        revision: the revision that it stands at; None before the first.
+        registered_at: in UTC.
+    """
+
+    table: str
+    family: str
+    month: Month
+    revision: str | None
+    origin: Origin
+    registered_at: datetime
+
+
+def run(connection: Connection, revision: str, direction: Direction) -> Run | None:
+    """The run of a revision in one direction, finished or not; None where there is none."""
+    table = schema.run
+    one = select(table).where(table.c.revision == revision, table.c.direction == direction)
+    return next((_run(row) for row in _read(connection, one)), None)
+
+
+def unfinished(connection: Connection) -> tuple[Run, ...]:
+    """The runs that have begun and not finished, the earliest first."""
+    begun = select(schema.run).where(schema.run.c.finished_at.is_(None))
+    return tuple(_run(row) for row in _read(connection, begun.order_by(schema.run.c.begun_at)))
+
+
+def rows_of(
+    connection: Connection, revision: str, direction: Direction
+) -> dict[tuple[int, str], ClauseRow]:
+    """What is recorded of a run's clauses, by the clause's number and the table."""
+    table = schema.clause
+    rows = select(table).where(table.c.revision == revision, table.c.direction == direction)
+    return {(row.n, row.table_name): _clause(row) for row in _read(connection, rows)}
+
+
+def months(connection: Connection) -> dict[str, MonthRow]:
+    """The month tables of all families that the ledger has met, by their names."""
+    rows = select(schema.month).order_by(schema.month.c.table_name)
+    return {row.table_name: _month(row) for row in _read(connection, rows)}
+
+
+def begun_tokens(connection: Connection) -> frozenset[str]:
+    """The tokens of the clauses that began and are not known to be done."""
+    tokens = select(schema.clause.c.token).where(schema.clause.c.done_at.is_(None))
+    return frozenset(row.token for row in _read(connection, tokens.distinct()))
+
+
+def _read(connection: Connection, rows: Select[Any]) -> tuple[Row[Any], ...]:
+    if schema.version(connection) is None:
+        return ()
+    return tuple(connection.execute(rows))
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        revision=row.revision,
+        direction=row.direction,
+        source=row.source,
+        digest=row.digest,
+        clauses=clauses_from_text(row.clauses),
+        states=states_from_text(row.states),
+        token=row.token,
+        begun_at=row.begun_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _clause(row: Row[Any]) -> ClauseRow:
+    return ClauseRow(
+        revision=row.revision,
+        direction=row.direction,
+        n=row.n,
+        table=row.table_name,
+        how=row.how,
+        token=row.token,
+        connection_id=row.connection_id,
+        begun_at=row.begun_at,
+        done_at=row.done_at,
+        seconds=row.seconds,
+        rows=row.row_count,
+    )
+
+
+def _month(row: Row[Any]) -> MonthRow:
+    return MonthRow(
+        table=row.table_name,
+        family=row.family,
+        month=Month.parse(row.month),
+        revision=row.revision,
+        origin=row.origin,
+        registered_at=row.registered_at,
+    )

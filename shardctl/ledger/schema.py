@@ -1,0 +1,180 @@
+"""The ledger's tables, and how they come into being.
+
+All names begin with `shardctl_`. On MySQL and MariaDB the tables are InnoDB with utf8mb4_bin, so
+that two names that differ in case or accents stay two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Insert,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
+
+from shardctl.dialects import Dialect
+from shardctl.errors import Refused
+from shardctl.ledger.clock import Instant
+
+VERSION: Final = 1
+"""The version of the ledger's tables that this shardctl makes and reads."""
+
+LOCK: Final = "database"
+"""The name of the one row of `shardctl_lock`: a database has one lock."""
+
+
+_LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+_Name = String(64)
+_Revision = String(255)
+
+metadata = MetaData()
+
+
+_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+
+
+def _table(name: str, *columns: Column[Any]) -> Table:
+    # The two servers are two dialects to SQLAlchemy, by the URL's scheme.
+    options: dict[str, Any] = {}
+    for flavour in ("mysql", "mariadb"):
+        options |= {f"{flavour}_{key}": value for key, value in _OPTIONS.items()}
+    return Table(name, metadata, *columns, **options)
+
+
+meta = _table(
+    "shardctl_meta",
+    Column("name", _Name, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+
+run = _table(
+    "shardctl_run",
+    Column("revision", _Revision, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("source", _LongText, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("clauses", _LongText, nullable=False),
+    Column("states", _LongText, nullable=False),
+    Column("token", _Name, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
+clause = _table(
+    "shardctl_clause",
+    Column("revision", _Revision, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("table_name", _Name, primary_key=True),
+    Column("how", String(8)),
+    Column("token", _Name, nullable=False),
+    Column("connection_id", BigInteger),
+    Column("begun_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("seconds", Float(53)),
+    Column("row_count", BigInteger),
+)
+
+month = _table(
+    "shardctl_month",
+    Column("table_name", _Name, primary_key=True),
+    Column("family", _Name, nullable=False),
+    Column("month", String(6), nullable=False),
+    Column("revision", _Revision),
+    Column("origin", String(8), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+)
+
+lock = _table(
+    "shardctl_lock",
+    Column("name", _Name, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("held", Boolean(create_constraint=False), nullable=False),
+    Column("token", _Name, nullable=False),
+    Column("orphans", _LongText, nullable=False),
+    Column("command", String(255), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("machine", String(255), nullable=False),
+    Column("pid", BigInteger),
+    Column("started", BigInteger),
+    Column("server", String(255), nullable=False),
+    Column("connection_id", BigInteger),
+    Column("acquired_at", Instant),
+)
+"""Who holds the lock. `machine` tells process ids of different kernels and containers apart;
+`server` is the one on which the owner's named lock was seen, "" where none was; `orphans` are
+tokens of earlier owners whose statements have not been ended yet."""
+
+heartbeat = _table(
+    "shardctl_heartbeat",
+    Column("name", _Name, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("beat_at", Instant),
+)
+"""The owner's last sign of life; NULL where the owner sends none (SQLite).
+
+A table of its own: a data clause that is under way holds a shared lock on the row of
+`shardctl_lock`, which keeps others from taking over in its midst and must not hold up the beats.
+"""
+
+
+def version(connection: Connection) -> int | None:
+    """The version of the ledger in this database; None where there is no ledger yet.
+
+    Raises:
+        Refused: it is newer than this shardctl knows.
+    """
+    if not inspect(connection).has_table(meta.name):
+        return None
+    found: int | None = connection.scalar(select(meta.c.version).where(meta.c.name == "ledger"))
+    if found is not None and found > VERSION:
+        raise Refused(
+            f"the ledger of this database has version {found}, made by a newer shardctl; this one "
+            f"knows versions up to {VERSION}: upgrade shardctl on this machine"
+        )
+    return found
+
+
+def ensure(connection: Connection, dialect: Dialect) -> None:
+    """Make the ledger's tables where they are missing; for commands that write, never for reads.
+
+    Several processes may do so at once. Where all is there, nothing but a read is done.
+
+    Raises:
+        Refused: the ledger is of a newer version than this shardctl knows.
+    """
+    if version(connection) is not None:
+        return
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+    nobody = {"fence": 0, "held": False, "token": "", "orphans": "", "command": "", "owner": ""}
+    nobody |= {"host": "", "machine": "", "server": ""}
+    _insert_once(connection, dialect, insert(lock).values(name=LOCK, **nobody))
+    _insert_once(connection, dialect, insert(heartbeat).values(name=LOCK, fence=0))
+    # The last of all: a ledger that tells its version is complete.
+    _insert_once(connection, dialect, insert(meta).values(name="ledger", version=VERSION))
+
+
+def _insert_once(connection: Connection, dialect: Dialect, row: Insert) -> None:
+    try:
+        connection.execute(row)
+    except DBAPIError as error:
+        if not dialect.is_duplicate_key(error):
+            raise

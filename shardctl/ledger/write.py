@@ -1,0 +1,297 @@
+"""Writing the ledger: every statement takes effect only while its writer holds the lock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.clause import Clause
+from shardctl.dialects import Dialect
+from shardctl.errors import LockLost, Refused
+from shardctl.ledger import schema
+from shardctl.ledger.clock import utc_now
+from shardctl.ledger.encode import clauses_to_text, states_to_text
+from shardctl.ledger.rows import Direction, How, Origin
+from shardctl.month import Month
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger, open for writing by the one who holds the lock; a lease gives it.
+
+    Each method may stand inside a transaction of the caller's, except `finish_run` and
+    `abandon`, which make their own. Each raises `LockLost` when the lock was taken over, and
+    then nothing was written.
+
+    Attributes:
+        fence: the fencing number of the lease.
+        token: the mark of the lease's statements.
+    """
+
+    dialect: Dialect
+    fence: int
+    token: str
+
+    # -- runs ---------------------------------------------------------------------------------
+
+    def begin_run(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        *,
+        source: str,
+        clauses: Iterable[Clause],
+        states: Mapping[str, Iterable[Structure | None]],
+    ) -> None:
+        """Record what a revision is going to do, before anything of it is done.
+
+        Args:
+            source: the text of the revision's file.
+            clauses: what it does, in order; a clause's number is its place here, from 0.
+            states: by table, the structures it passes through; None where it does not exist.
+
+        Raises:
+            Refused: a run of this revision in this direction is recorded already.
+            RevisionRefused: a value bound in a clause cannot be kept.
+        """
+        row = {
+            "revision": revision,
+            "direction": direction,
+            "source": source,
+            "digest": hashlib.sha256(source.encode()).hexdigest(),
+            "clauses": clauses_to_text(clauses),
+            "states": states_to_text(states),
+            "token": self.token,
+            "begun_at": utc_now(),
+        }
+        if not self._insert_once(connection, schema.run, row):
+            raise Refused(
+                f"a run of revision {revision} ({direction}) is recorded already: it is to be "
+                "resumed or abandoned, not begun again"
+            )
+
+    def finish_run(self, connection: Connection, revision: str, direction: Direction) -> None:
+        """Record that every table has come to the run's end, and void the opposite direction.
+
+        What was done in the opposite direction is undone now: its run and its clause rows are
+        deleted in the same transaction, so that its data clauses run again when it does.
+
+        Raises:
+            LookupError: no such run was begun.
+        """
+        opposite: Direction = "down" if direction == "up" else "up"
+        finish = update(schema.run).where(*_of(schema.run, revision, direction))
+        with self.dialect.transaction(connection):
+            if not self._write(connection, finish.values(finished_at=utc_now())):
+                raise LookupError(f"no run of {revision} ({direction}) was begun")
+            self._void(connection, revision, opposite)
+
+    def abandon(self, connection: Connection, revision: str, direction: Direction) -> None:
+        """Forget a run and its clause rows, in one transaction."""
+        with self.dialect.transaction(connection):
+            self._void(connection, revision, direction)
+
+    def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
+        for table in (schema.clause, schema.run):
+            self._write(connection, delete(table).where(*_of(table, revision, direction)))
+
+    # -- clauses ------------------------------------------------------------------------------
+
+    def begin_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        *,
+        token: str | None = None,
+        connection_id: int | None = None,
+    ) -> None:
+        """Record that DDL clauses are about to be sent to a table, as one statement.
+
+        Rows that are there already are begun anew.
+
+        Args:
+            token: what the session that sends it has claimed; the lease's unless given.
+            connection_id: that session's id, where the server has such.
+        """
+        begun = {
+            "how": None,
+            "token": token or self.token,
+            "connection_id": connection_id,
+            "begun_at": utc_now(),
+            "done_at": None,
+            "seconds": None,
+            "row_count": None,
+        }
+        self._put_clauses(connection, revision, direction, numbers, table, begun)
+
+    def done_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        *,
+        how: How,
+        seconds: float | None = None,
+        rows: int | None = None,
+    ) -> None:
+        """Record that clauses have taken effect on a table, begun here before or not.
+
+        Args:
+            how: "ran", or "found" where the table was already so.
+            seconds: how long the statement took.
+            rows: how many rows a data clause changed.
+        """
+        done = {"how": how, "done_at": utc_now(), "seconds": seconds, "row_count": rows}
+        new = {"token": self.token, "begun_at": utc_now()}
+        self._put_clauses(connection, revision, direction, numbers, table, done, new)
+
+    def record_data(
+        self, connection: Connection, revision: str, direction: Direction, n: int, table: str
+    ) -> bool:
+        """Record a data clause as done: the first statement of the transaction that carries it out.
+
+        The unique key decides, not an earlier read. False: another transaction has applied the
+        clause to this table already; end this one and do nothing. `done_clauses` then adds how
+        long it took and how many rows it changed, in the same transaction.
+        """
+        key = {"revision": revision, "direction": direction, "n": n, "table_name": table}
+        now = utc_now()
+        row = key | {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
+        return self._insert_once(connection, schema.clause, row)
+
+    def _put_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        values: Mapping[str, Any],
+        new: Mapping[str, Any] | None = None,
+    ) -> None:
+        clause = schema.clause
+        which = and_(
+            *_of(clause, revision, direction),
+            clause.c.table_name == table,
+            clause.c.n.in_(numbers),
+        )
+        there = set(connection.scalars(select(clause.c.n).where(which)))
+        if there:
+            self._write(connection, update(clause).where(which).values(values))
+        key = {"revision": revision, "direction": direction, "table_name": table}
+        row = key | {**values, **(new or {})}
+        if missing := [row | {"n": n} for n in numbers if n not in there]:
+            self._write(connection, self._insert(clause, missing))
+
+    # -- months -------------------------------------------------------------------------------
+
+    def register(
+        self,
+        connection: Connection,
+        table: str,
+        *,
+        family: str,
+        month: Month,
+        revision: str | None,
+        origin: Origin,
+    ) -> None:
+        """Record a month table and the revision that it stands at; one known is told anew."""
+        values = {
+            "family": family,
+            "month": f"{month:%Y%m}",
+            "revision": revision,
+            "origin": origin,
+            "registered_at": utc_now(),
+        }
+        if not self._insert_once(connection, schema.month, {"table_name": table, **values}):
+            known = update(schema.month).where(schema.month.c.table_name == table)
+            self._write(connection, known.values(values))
+
+    def set_revision(
+        self, connection: Connection, tables: Collection[str], revision: str | None
+    ) -> None:
+        """Record that registered month tables have come to a revision."""
+        which = schema.month.c.table_name.in_(tables)
+        self._write(connection, update(schema.month).where(which).values(revision=revision))
+
+    def unregister(self, connection: Connection, table: str) -> None:
+        """Forget a month table."""
+        self._write(connection, delete(schema.month).where(schema.month.c.table_name == table))
+
+    # -- the condition of every write -----------------------------------------------------------
+
+    @property
+    def _ours(self) -> ColumnElement[bool]:
+        lock = schema.lock
+        return and_(lock.c.name == schema.LOCK, lock.c.fence == self.fence, lock.c.held)
+
+    def _write(self, connection: Connection, statement: Insert | Update | Delete) -> int:
+        """Carry out one write if the lock is still ours; how many rows it met."""
+        if not isinstance(statement, Insert):
+            held = exists(select(literal(1)).select_from(schema.lock).where(self._ours))
+            statement = statement.where(held)
+        met = connection.execute(statement).rowcount
+        if not met and not connection.scalar(select(schema.lock.c.fence).where(self._ours)):
+            raise LockLost(
+                "another run took the lock over, because this one had given no sign of life; it "
+                "goes on with the work: see what it says before running again"
+            )
+        return met
+
+    def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Insert:
+        """Rows that are inserted only if the lock is still ours; all with the same columns."""
+        names = list(rows[0])
+        selected = [
+            select(*(_bound(table, name, row[name]) for name in names))
+            .select_from(schema.lock)
+            .where(self._ours)
+            for row in rows
+        ]
+        return insert(table).from_select(names, union_all(*selected))
+
+    def _insert_once(self, connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+        """Insert one row; False where one with its key is there already."""
+        try:
+            self._write(connection, self._insert(table, [row]))
+        except DBAPIError as error:
+            if self.dialect.is_duplicate_key(error):
+                return False
+            raise
+        return True
+
+
+def _of(table: Table, revision: str, direction: Direction) -> tuple[ColumnElement[bool], ...]:
+    return table.c.revision == revision, table.c.direction == direction
+
+
+def _bound(table: Table, name: str, value: object) -> ColumnElement[Any]:
+    if isinstance(value, utc_now):
+        return value
+    return literal(value, type_=table.c[name].type)

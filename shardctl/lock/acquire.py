@@ -1,0 +1,153 @@
+"""Taking the lock, waiting for it, taking it over, giving it back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from sqlalchemy import Connection, exists, literal, select, update
+from sqlalchemy.exc import DBAPIError
+
+from shardctl import ledger
+from shardctl.dialects import Database
+from shardctl.errors import LockHeld
+from shardctl.ledger import Ledger, schema
+from shardctl.ledger.clock import utc_now
+from shardctl.lock.holder import Holder, claim_of
+from shardctl.lock.lease import Lease, Pulse
+from shardctl.lock.process import Process
+
+POLL: Final = 0.25
+"""Seconds between two looks at a lock that another holds."""
+
+
+@contextmanager
+def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[Lease]:
+    """Hold the database's one lock for the length of a block.
+
+    The ledger's tables are made where they are missing. A lock whose owner is gone is taken over:
+    at once when that is certain (its process has ended, or its session has), else after 30 s
+    without a sign of life. Before the block begins, what earlier owners left running on the
+    server has been ended.
+
+    Args:
+        command: what the lock is held for, as others are told: "upgrade".
+        wait: how long to wait for another holder, in seconds; 0: not at all.
+
+    Raises:
+        LockHeld: another holds it; the message says who, since when and what to do.
+        Refused: a statement of an earlier owner cannot be ended for want of a privilege, or the
+            ledger is of a newer version.
+        DatabaseUnavailable: the server does not answer.
+    """
+    with database.connect() as connection:
+        ledger.ensure(connection, database.dialect)
+        token = secrets.token_hex(8)
+        database.dialect.claim(connection, claim_of(token))
+        row = _row(database, connection, token, command)
+        taken = _take(database, connection, row, time.monotonic() + wait)
+        fence = taken.fence + 1
+        pulse = _pulse(database, connection, fence, token)
+        try:
+            _end_orphans(database, connection, taken)
+            _update(connection, fence, orphans="")
+            if pulse:
+                pulse.start()
+            yield Lease(fence, token, Ledger(database.dialect, fence, token), pulse)
+        finally:
+            if pulse:
+                pulse.stop()
+            with suppress(DBAPIError):  # the server is away: the next one finds our claim gone
+                _update(connection, fence, held=False)
+
+
+def _row(database: Database, connection: Connection, token: str, command: str) -> dict[str, Any]:
+    """What the lock's row is to say of this process."""
+    me = Process.this()
+    own = database.dialect.connection_id(connection)
+    with database.connect() as other:
+        server, holder = database.dialect.claimed(other, claim_of(token))
+    return {
+        "held": True,
+        "token": token,
+        "command": command,
+        "owner": me.user,
+        "host": me.host,
+        "machine": me.machine,
+        "pid": me.pid,
+        "started": me.started,
+        # A claim that another session cannot see proves nothing when it is gone.
+        "server": server if own is not None and holder == own else "",
+        "connection_id": own,
+        "acquired_at": utc_now(),
+    }
+
+
+def _take(
+    database: Database, connection: Connection, row: dict[str, Any], deadline: float
+) -> Holder:
+    """Write our row over that of an owner who has none or is gone; gives what stood there."""
+    while True:
+        seen = Holder.read(connection)
+        if not seen.held or seen.is_gone(connection, database.dialect):
+            if seen.held:  # else a transaction of theirs could keep us from the row
+                _end_orphans(database, connection, seen)
+            if _won(database, connection, seen, row):
+                return seen
+            seen = Holder.read(connection)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise LockHeld(seen.tell(database))
+        time.sleep(min(POLL, left))
+
+
+def _won(database: Database, connection: Connection, seen: Holder, row: dict[str, Any]) -> bool:
+    """Whether our row stands there now; one of several who try at once is first."""
+    lock, heartbeat = schema.lock, schema.heartbeat
+    take = update(lock).where(lock.c.name == schema.LOCK, lock.c.fence == seen.fence)
+    if seen.held and seen.beat is not None:
+        still = select(literal(1)).where(heartbeat.c.beat_at == seen.beat)
+        take = take.where(exists(still))
+    orphans = " ".join(filter(None, (*seen.orphans, seen.token)))
+    beats = row["connection_id"] is not None
+    beat = {"fence": seen.fence + 1, "beat_at": utc_now() if beats else None}
+    try:
+        with database.dialect.transaction(connection):
+            taken = take.values(row | {"fence": seen.fence + 1, "orphans": orphans})
+            if not connection.execute(taken).rowcount:
+                return False
+            connection.execute(
+                update(heartbeat).where(heartbeat.c.name == schema.LOCK).values(beat)
+            )
+    except DBAPIError as error:
+        if database.dialect.is_lock_timeout(error):
+            return False
+        raise
+    return True
+
+
+def _pulse(database: Database, connection: Connection, fence: int, token: str) -> Pulse | None:
+    """The heartbeat, where a server stands between the processes.
+
+    SQLite's are on one machine, where a process that lives is seen to live; and a beat would
+    wait for every long transaction of its own process.
+    """
+    if database.dialect.connection_id(connection) is None:
+        return None
+    return Pulse(connection, database.dialect, fence, claim_of(token))
+
+
+def _end_orphans(database: Database, connection: Connection, earlier: Holder) -> None:
+    """End what earlier owners left running on the server; their tokens tell the sessions."""
+    tokens = {earlier.token, *earlier.orphans, *ledger.begun_tokens(connection)}
+    for token in sorted(tokens - {""}):
+        database.dialect.end_orphan(connection, token)
+
+
+def _update(connection: Connection, fence: int, **values: object) -> None:
+    lock = schema.lock
+    ours = update(lock).where(lock.c.name == schema.LOCK, lock.c.fence == fence)
+    connection.execute(ours.values(values))
