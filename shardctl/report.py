@@ -45,6 +45,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class TableDone:
+    """One table is through with the work that was started."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that the user should know, in one sentence."""
 
@@ -64,7 +71,7 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Started | Step | Note | Finished
+Event: TypeAlias = Started | Step | TableDone | Note | Finished
 
 Report: TypeAlias = Callable[[Event], None]
 """Takes the events as they happen. It must not raise, and must not keep the work waiting."""
