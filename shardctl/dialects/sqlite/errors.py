@@ -1,0 +1,35 @@
+"""SQLite's errors by meaning. Names are those of https://www.sqlite.org/rescode.html"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+_DUPLICATE = frozenset(
+    ["SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"]
+)
+
+
+def _name(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", ""))
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Another connection writes, or holds a table of a shared cache."""
+    return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def is_duplicate_key(error: DBAPIError) -> bool:
+    """A primary key or a UNIQUE is violated."""
+    return _name(error) in _DUPLICATE
+
+
+def is_missing_table(error: DBAPIError) -> bool:
+    """The statement names a table that is not there; SQLite has no code of its own for it."""
+    return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such table")
+
+
+def is_access_denied(error: DBAPIError) -> bool:
+    """The file cannot be opened, or not be written."""
+    return _name(error).startswith(
+        ("SQLITE_AUTH", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
+    )
