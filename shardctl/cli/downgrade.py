@@ -1,0 +1,33 @@
+"""`shardctl downgrade`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shardctl.cli.migration import migrate
+from shardctl.cli.session import AllowDestructive, AsJson, DryRun, session
+
+
+def downgrade(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="The revision to go back to, -1, or base.")],
+    dry_run: DryRun = False,
+    allow_destructive: AllowDestructive = False,
+    json: AsJson = False,
+) -> None:
+    """Take revisions back on the template and every month.
+
+    A revision that is not finished is undone first, as far as it ran.
+    """
+    from shardctl.migrate import commands
+
+    migrate(
+        session(context),
+        commands.downgrade,
+        target,
+        dry_run=dry_run,
+        allow_destructive=allow_destructive,
+        json=json,
+    )

@@ -1,0 +1,17 @@
+"""`shardctl history`."""
+
+from __future__ import annotations
+
+import typer
+
+from shardctl.cli.output import as_json
+from shardctl.cli.session import AsJson, session
+
+
+def history(context: typer.Context, json: AsJson = False) -> None:
+    """List the revisions, the newest first."""
+    from shardctl.migrate import commands
+
+    run = session(context)
+    lines = commands.history(run.config())
+    run.say(as_json(lines) if json else "\n".join(lines) or "no revision")

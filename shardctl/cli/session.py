@@ -1,0 +1,54 @@
+"""What the global options say, for every command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from shardctl.config import Config
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Show which table gets what; change nothing.")
+]
+AllowDestructive: TypeAlias = Annotated[
+    bool, typer.Option("--allow-destructive", help="Run clauses that lose data, too.")
+]
+FamilyName: TypeAlias = Annotated[
+    str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
+]
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of the command line; filled once, when its global options are read."""
+
+    config_path: Path | None = None
+    url: str | None = None
+    debug: bool = False
+    quiet: bool = False
+
+    def config(self) -> Config:
+        """The configuration that the options name, or the nearest one.
+
+        Raises:
+            ConfigError: there is none, or it cannot be used.
+        """
+        from shardctl.config import load
+
+        return load(self.config_path, url=self.url)
+
+    def say(self, text: str = "") -> None:
+        """Print lines of a result, unless silence was asked for."""
+        if not self.quiet:
+            typer.echo(text)
+
+
+def session(context: typer.Context) -> Session:
+    """The session that a command runs in."""
+    found: Session = context.find_object(Session) or Session()
+    return found

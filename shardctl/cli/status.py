@@ -1,0 +1,57 @@
+"""`shardctl status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from shardctl.cli.output import as_json, count, estimate, size, table
+from shardctl.cli.session import AsJson, FamilyName, session
+
+if TYPE_CHECKING:
+    from shardctl.lifecycle.status import FamilyStatus, MonthStatus
+
+
+def status(context: typer.Context, family: FamilyName = None, json: AsJson = False) -> None:
+    """Show every month: revision, rows, size, equal or drifted."""
+    from shardctl.lifecycle import status as library
+
+    run = session(context)
+    found = library.status(run.config(), family)
+    run.say(as_json(found) if json else "\n\n".join(map(_text, found)) or "no families")
+
+
+def _text(family: FamilyStatus) -> str:
+    head = f"{family.family}: template {family.template}, revision {family.revision or 'none'}"
+    lines = [head]
+    if family.months:
+        rows = [
+            (
+                str(month.month),
+                month.table,
+                month.revision or "-",
+                estimate(month.rows),
+                size(month.bytes),
+                _state(month),
+            )
+            for month in family.months
+        ]
+        lines.append(table(("month", "table", "revision", "rows", "size", "structure"), rows))
+    for month in family.months:
+        lines += [f"{month.table}: {difference}" for difference in month.differences]
+    if family.unfinished:
+        lines.append(f"unfinished: {family.unfinished}; run 'shardctl upgrade' to go on")
+    if family.gaps:
+        lines.append(f"missing: {', '.join(map(str, family.gaps))}")
+    lines += [f"no month of it: {name} ({reason})" for name, reason in family.skipped]
+    lines.append(f"runway: {count(family.runway_months, 'month')}")
+    return "\n".join(lines)
+
+
+def _state(month: MonthStatus) -> str:
+    if not month.differences:
+        return "equal"
+    if all(difference.only_position for difference in month.differences):
+        return "order differs"
+    return f"drifted ({len(month.differences)})"
