@@ -53,6 +53,10 @@ class DatabaseUnavailable(ShardctlError):
     """The server does not answer, or lets us not in."""
 
 
+class AccessDenied(ShardctlError):
+    """A privilege is missing; the message has the server's words, which name it."""
+
+
 class UnsupportedServer(ShardctlError):
     """A database that shardctl does not know how to read and change safely."""
 

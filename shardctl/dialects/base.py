@@ -143,6 +143,11 @@ class Dialect(ABC):
         """Put a row into a scratch copy where an empty one would take clauses that a full one
         refuses; nothing where the server judges a clause alike on both."""
 
+    def drop(self, connection: Connection, tables: Collection[str]) -> None:
+        """Remove tables, in whatever order they refer to each other; absent ones do not matter."""
+        for table in tables:
+            execute(connection, Statement(f"DROP TABLE IF EXISTS {self.quote(table)}"))
+
     def fill(self, parts: Sequence[Part], names: Names) -> Statement:
         """A statement from its parts, with the names of one table and the driver's placeholders."""
         values = tuple(part.value for part in parts if isinstance(part, Param))

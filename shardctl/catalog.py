@@ -1,0 +1,141 @@
+"""Which tables belong to a family: its template and its months; and which only look so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shardctl.clause import Names
+from shardctl.dialects import Dialect
+from shardctl.errors import InvalidMonth
+from shardctl.family import Family
+from shardctl.month import Month
+
+_TOOLS = {
+    r"_gho|_ghc|_ghk|_del": "left by gh-ost",
+    r"_new|_old": "left by pt-online-schema-change or spirit",
+    r"_chkpnt": "left by spirit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One table of a family: a month's, or the template where `month` is None."""
+
+    family: str
+    table: str
+    month: Month | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalike:
+    """A table whose name resembles a family's, and why it is no month of it."""
+
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What a database holds of one family.
+
+    Attributes:
+        template: the template, None where it is absent.
+        months: the month tables, in order of time.
+        lookalikes: tables that are left alone, with the reason.
+    """
+
+    family: Family
+    template: Member | None
+    months: tuple[Member, ...]
+    lookalikes: tuple[Lookalike, ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The template, where there is one, and the months."""
+        return (self.template, *self.months) if self.template else self.months
+
+    def gaps(self) -> tuple[Month, ...]:
+        """The months that are missing between the first and the last that exist."""
+        present = [member.month for member in self.months if member.month]
+        if not present:
+            return ()
+        span = present[-1] - present[0]
+        return tuple(m for m in (present[0] + n for n in range(span)) if m not in present)
+
+
+def rosters(families: Mapping[str, Family], tables: Iterable[str]) -> dict[str, Roster]:
+    """What each family has among the tables of a database.
+
+    Membership is the family's name and a suffix that parses to a real month, nothing else:
+    `t_order_item_202601` is no month of `t_order`, nor is `t_order_202613`.
+    """
+    names = sorted(tables)
+    months = {name: _months(family, names) for name, family in families.items()}
+    taken = {member.table for members in months.values() for member in members}
+    taken |= {family.template for family in families.values()}
+    return {
+        name: Roster(
+            family,
+            Member(name, family.template) if family.template in names else None,
+            months[name],
+            tuple(
+                Lookalike(table, reason)
+                for table in names
+                if table not in taken and (reason := _resemblance(family, table))
+            ),
+        )
+        for name, family in families.items()
+    }
+
+
+def names_for(families: Mapping[str, Family], member: Member, dialect: Dialect) -> Names:
+    """The names that one member puts into a clause: a family's word means its own month there."""
+    tables = {
+        name: family.template if member.month is None else family.table_name(member.month)
+        for name, family in families.items()
+    }
+    if member.month is None:
+        return Names(tables)
+    suffix = families[member.family].suffix.format(member.month)
+    index_tag = "__" + suffix.lstrip("_") if dialect.index_names_per_database else ""
+    return Names(tables, tag=suffix, index_tag=index_tag)
+
+
+def references(families: Mapping[str, Family], month: Month | None) -> dict[str, str]:
+    """For `Structure.referring`: the tables of one month, or the templates, under one word."""
+    return {
+        family.template if month is None else family.table_name(month): f"<{name}>"
+        for name, family in families.items()
+    }
+
+
+def _months(family: Family, tables: Iterable[str]) -> tuple[Member, ...]:
+    found: dict[Month, Member] = {}
+    for table in tables:
+        if table.startswith(family.name) and table != family.template:
+            try:
+                month = family.suffix.parse(table.removeprefix(family.name))
+            except InvalidMonth:
+                continue
+            found[month] = Member(family.name, table, month)
+    return tuple(found[month] for month in sorted(found))
+
+
+def _resemblance(family: Family, table: str) -> str:
+    if not (match := re.fullmatch(rf"_?{re.escape(family.name)}(.*)", table)):
+        return ""
+    rest = match[1]
+    for pattern, reason in _TOOLS.items():
+        if table.startswith("_") and re.search(rf"(?:{pattern})$", rest):
+            return reason
+    if not any(character.isdigit() for character in rest):
+        return "" if rest and not table.startswith("_") else "no month in its name"
+    for end in range(len(rest), 0, -1):
+        try:
+            family.suffix.parse(rest[:end])
+        except InvalidMonth:
+            continue
+        return f"more than a month behind {family.name}: {rest[end:]!r}"
+    return f"{rest!r} is no month of the form {family.suffix.pattern!r}"

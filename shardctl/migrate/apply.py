@@ -1,0 +1,272 @@
+"""Carries a revision out on every table of its families, and records what was done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.catalog import Member, names_for
+from shardctl.clause import Clause, DropConstraint, ObjectName, Sql
+from shardctl.dialects import Statement, execute
+from shardctl.errors import StepFailed
+from shardctl.ledger import ClauseRow, Direction, rows_of
+from shardctl.lock import Lease
+from shardctl.migrate.learn import existing_names
+from shardctl.migrate.locate import Lesson, details
+from shardctl.migrate.site import Site
+from shardctl.migrate.work import Revision, Work, segments, work_of
+from shardctl.report import Finished, Started, State, Step, TableDone
+from shardctl.structure import Structure
+
+Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one revision.
+
+    Attributes:
+        shown: its clauses as SQL, as the template gets them.
+        ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
+        found: by table, the numbers of those that it had had already.
+    """
+
+    revision: Revision
+    shown: tuple[str, ...]
+    ran: Mapping[str, tuple[int, ...]]
+    found: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One revision on its way through the tables.
+
+    Attributes:
+        only: the tables that it is confined to; None for all.
+    """
+
+    site: Site
+    lease: Lease
+    revision: Revision
+    clauses: Sequence[Clause]
+    lessons: Mapping[str, Lesson]
+    shown: Sequence[str]
+    only: Collection[str] | None = None
+
+    def carry_out(self) -> Outcome:
+        """Run what is left of the revision on every table; what is done already is left alone.
+
+        Raises:
+            Contradiction: a table is neither as a clause finds it nor as it leaves it.
+            StepFailed: the server refused a statement; what was done before is recorded.
+            LockLost: another run took over.
+        """
+        begun = time.monotonic()
+        self.site.report(Started(str(self.revision), len(self._tables())))
+        works: list[Work] = []
+        # A second pass meets the months that were born during the first.
+        for _ in range(2):
+            for table, numbers in segments(self.clauses):
+                works += self._segment(table, numbers)
+            if not self._left():
+                break
+        else:
+            raise StepFailed(
+                f"revision {self.revision}: {self._left()[0].member.table} still does not look as "
+                "it should, though the server accepted every statement; see shardctl status"
+            )
+        self.site.report(Finished(str(self.revision), time.monotonic() - begun))
+        return outcome_of(self.revision, self.shown, works)
+
+    def _segment(self, table: str, numbers: Sequence[int]) -> list[Work]:
+        done: list[Work] = []
+        zone = self.site.zone(table)
+        with self.site.database.connect(zone=zone) as connection:
+            self.site.database.dialect.claim(connection, self.lease.token)
+            for member in self._members(table):
+                done.append(self._table(connection, member, table, numbers))
+                self.site.report(TableDone(member.table))
+        return done
+
+    def _table(
+        self, connection: Connection, member: Member, table: str, numbers: Sequence[int]
+    ) -> Work:
+        """Bring one table through a segment, judged by how it looks at this moment."""
+        work = self._work(member, table, numbers, self.site.look([member]), self._rows())
+        if work.found:
+            self.lease.ledger.done_clauses(
+                connection, *self._run, work.found, member.table, how="found"
+            )
+            for number in work.found:
+                self._tell(member, number, "found")
+        for number in work.todo:
+            self.lease.check()
+            clause = self.clauses[number]
+            try:
+                statements = self._statements(connection, member, table, number)
+                if clause.data:
+                    self._send_data(connection, member, number, statements)
+                else:
+                    self._send(connection, member, number, statements)
+            except DBAPIError as error:
+                words = self.site.database.dialect.words(error)
+                self._tell(member, number, "failed", detail=words)
+                raise StepFailed(self._failure(member, number, words)) from error
+        return work
+
+    def _send(
+        self, connection: Connection, member: Member, number: int, statements: Sequence[Statement]
+    ) -> None:
+        dialect, ledger = self.site.database.dialect, self.lease.ledger
+        begun = time.monotonic()
+
+        def send() -> None:
+            for statement in statements:
+                execute(connection, statement, f"shardctl {self.lease.token}")
+
+        def done() -> float:
+            seconds = time.monotonic() - begun
+            ledger.done_clauses(
+                connection, *self._run, [number], member.table, how="ran", seconds=seconds
+            )
+            return seconds
+
+        if dialect.transactional_ddl:
+            with dialect.transaction(connection):
+                send()
+                seconds = done()
+        else:
+            ledger.begin_clauses(
+                connection,
+                *self._run,
+                [number],
+                member.table,
+                connection_id=dialect.connection_id(connection),
+            )
+            send()
+            seconds = done()
+        self._tell(member, number, "run", seconds=seconds)
+
+    def _send_data(
+        self, connection: Connection, member: Member, number: int, statements: Sequence[Statement]
+    ) -> None:
+        """Run a data clause and record it in one transaction, the record first."""
+        dialect, ledger = self.site.database.dialect, self.lease.ledger
+        begun = time.monotonic()
+        with dialect.transaction(connection):
+            if ledger.record_data(connection, *self._run, number, member.table):
+                rows = sum(
+                    max(execute(connection, statement, f"shardctl {self.lease.token}"), 0)
+                    for statement in statements
+                )
+                seconds = time.monotonic() - begun
+                ledger.done_clauses(
+                    connection,
+                    *self._run,
+                    [number],
+                    member.table,
+                    how="ran",
+                    seconds=seconds,
+                    rows=rows,
+                )
+        self._tell(member, number, "run", seconds=time.monotonic() - begun)
+
+    def _statements(
+        self, connection: Connection, member: Member, table: str, number: int
+    ) -> tuple[Statement, ...]:
+        clause, dialect = self.clauses[number], self.site.database.dialect
+        names = names_for(self.site.families, member, dialect)
+        lesson = self.lessons.get(table)
+        if lesson and _names_existing(clause):
+            before = lesson.states[lesson.clauses.index(number)]
+            own = self.site.look([member]).get(member.table)
+            names = replace(names, existing=existing_names(before, own))
+        structural = any(not isinstance(action, Sql) for action in clause.actions)
+        definition = dialect.definition(connection, member.table) if structural else None
+        return tuple(
+            statement
+            for action in clause.actions
+            for statement in dialect.render(action, member.table, names, definition)
+        )
+
+    def _work(
+        self,
+        member: Member,
+        table: str,
+        numbers: Collection[int],
+        look: Mapping[str, Structure],
+        rows: Rows,
+    ) -> Work:
+        live = details(look.get(member.table))
+        return work_of(member, numbers, self.clauses, self.lessons.get(table), live, rows)
+
+    def _left(self) -> list[Work]:
+        """What tables still need now: those born meanwhile, and those that belie the server."""
+        left: list[Work] = []
+        rows = self._rows()
+        for table, numbers in segments(self.clauses):
+            members = self._members(table)
+            look = self.site.look(members)
+            works = (self._work(member, table, numbers, look, rows) for member in members)
+            left += [work for work in works if work.todo and work.member.table in look]
+        return left
+
+    def _rows(self) -> Rows:
+        return rows_of(self.site.connection, *self._run)
+
+    def _members(self, table: str) -> tuple[Member, ...]:
+        if not table:
+            return (Member("", ""),)
+        members = self.site.members(table)
+        if self.only is None:
+            return members
+        return tuple(member for member in members if member.table in self.only)
+
+    def _tables(self) -> set[str]:
+        named = {table for table, _ in segments(self.clauses)}
+        return {member.table for table in named for member in self._members(table)}
+
+    def _tell(
+        self, member: Member, number: int, state: State, *, seconds: float = 0.0, detail: str = ""
+    ) -> None:
+        shown = self.shown[number]
+        revision = self.revision.id
+        self.site.report(Step(member.table, shown, state, revision, seconds, detail))
+
+    def _failure(self, member: Member, number: int, words: str) -> str:
+        up = self.revision.direction == "up"
+        return (
+            f"{member.table or 'database'}: clause {number + 1} of {self.revision} failed: {words}\n"
+            "What was done before is recorded: mend the cause and run again to go on"
+            + (", or give it up with shardctl downgrade" if up else "")
+        )
+
+    @property
+    def _run(self) -> tuple[str, Direction]:
+        return self.revision.id, self.revision.direction
+
+
+def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
+    """The work done on each table, or to be done, put together."""
+    ran: dict[str, tuple[int, ...]] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    for work in works:
+        table = work.member.table
+        ran[table] = ran.get(table, ()) + work.todo
+        found[table] = found.get(table, ()) + work.found
+    return Outcome(revision, tuple(shown), ran, found)
+
+
+def _names_existing(clause: Clause) -> bool:
+    """Whether a clause speaks of an object whose name each table has for itself."""
+    return any(
+        isinstance(part, ObjectName) and part.existing
+        for action in clause.actions
+        if isinstance(action, Sql)
+        for part in action.parts
+    ) or any(isinstance(action, DropConstraint) for action in clause.actions)

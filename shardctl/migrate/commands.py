@@ -1,0 +1,157 @@
+"""The commands that walk through revisions, each under its name on the command line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config as AlembicConfig
+from alembic.operations import ops
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from shardctl.config import Config
+from shardctl.errors import ConfigError
+from shardctl.migrate.apply import Outcome
+from shardctl.migrate.environment import ATTRIBUTE, Request
+from shardctl.report import Report, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What `upgrade` or `downgrade` did: an outcome for each revision, in order."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+def upgrade(
+    config: Config,
+    target: str = "head",
+    *,
+    dry_run: bool = False,
+    allow_destructive: bool = False,
+    report: Report = silent,
+) -> Migration:
+    """Carry revisions out on the template and every month, up to a target.
+
+    Args:
+        target: a revision, `head`, or relative such as `+1`.
+        dry_run: tell what would be done to which table, and change nothing.
+        allow_destructive: run clauses that lose data, too.
+        report: told what happens as it happens.
+
+    Raises:
+        Refused: something stands against it; the message says what, and nothing was changed.
+        StepFailed: the server refused a statement; what was done before is recorded.
+        ConfigError: there is no such revision, or no Alembic environment.
+    """
+    request = Request(config, report, dry_run, allow_destructive)
+    with _translated():
+        alembic.command.upgrade(_alembic(config, request), target)
+    return Migration(tuple(request.outcomes))
+
+
+def downgrade(
+    config: Config,
+    target: str,
+    *,
+    dry_run: bool = False,
+    allow_destructive: bool = False,
+    report: Report = silent,
+) -> Migration:
+    """Take revisions back on the template and every month, down to a target.
+
+    A revision that is not finished is undone first, on the tables where it ran; that counts as
+    the first step of a relative target such as `-1`. The rest is as in `upgrade`.
+    """
+    request = Request(config, report, dry_run, allow_destructive)
+    with _translated():
+        alembic.command.downgrade(_alembic(config, request), target)
+    return Migration(tuple(request.outcomes))
+
+
+def stamp(config: Config, target: str) -> None:
+    """Set the database's revision without running anything.
+
+    Raises:
+        ConfigError: there is no such revision.
+    """
+    with _translated():
+        alembic.command.stamp(_alembic(config), target)
+
+
+def current(config: Config) -> tuple[str, ...]:
+    """The revision (or heads) that the database is at, a line each."""
+    return _printed(config, alembic.command.current)
+
+
+def history(config: Config) -> tuple[str, ...]:
+    """The revisions, the newest first, a line each."""
+    return _printed(config, alembic.command.history)
+
+
+def heads(config: Config) -> tuple[str, ...]:
+    """The newest revisions among the files; asks no database."""
+    with _translated():
+        return tuple(ScriptDirectory.from_config(_alembic(config)).get_heads())
+
+
+def revision(
+    config: Config, message: str, *, autogenerate: bool = False, sql: str | None = None
+) -> Path:
+    """Make a revision file: empty, from the models' metadata, or of raw SQL.
+
+    Args:
+        message: what it does, in words.
+        autogenerate: compare the metadata that `env.py` names with the templates.
+        sql: a statement on a family's name; its way back is left to you.
+
+    Returns:
+        The file that was written.
+    """
+
+    def fill(_context: object, _revision: object, directives: list[ops.MigrationScript]) -> None:
+        if sql is not None:
+            directives[0].upgrade_ops_list[0].ops.append(ops.ExecuteSQLOp(sql))
+
+    with _translated():
+        made = alembic.command.revision(
+            _alembic(config, Request(config, silent)),
+            message,
+            autogenerate=autogenerate,
+            process_revision_directives=fill,
+        )
+    script = made[0] if isinstance(made, list) else made
+    if not isinstance(script, Script):
+        raise ConfigError("the revision was not written: env.py took it out of the directives")
+    return Path(script.path)
+
+
+def _printed(config: Config, command: Callable[[AlembicConfig], None]) -> tuple[str, ...]:
+    alembic_config = _alembic(config, Request(config, silent))
+    alembic_config.stdout = text = io.StringIO()
+    with _translated():
+        command(alembic_config)
+    return tuple(line for line in text.getvalue().splitlines() if line.strip())
+
+
+def _alembic(config: Config, request: Request | None = None) -> AlembicConfig:
+    ini = config.path.parent / "alembic.ini"
+    made = AlembicConfig(str(ini) if ini.exists() else None)
+    # ConfigParser reads % as the beginning of a substitution.
+    made.set_main_option("script_location", str(config.migrations).replace("%", "%%"))
+    made.attributes[ATTRIBUTE] = request or Request(config, silent)
+    return made
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Alembic's own refusals (no such revision, several heads) as usage errors."""
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,218 @@
+"""What a project's `env.py` calls: it makes `alembic upgrade head` and `shardctl upgrade` one.
+
+Alembic walks the revisions and keeps `alembic_version`; what each of its steps does is replaced:
+the revision's operations are captured, and carried out on every month before the version moves.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from alembic.util import CommandError
+from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError
+
+from shardctl import ledger, lock
+from shardctl.catalog import rosters
+from shardctl.config import FILE, Config, load
+from shardctl.dialects import Database, open_database
+from shardctl.errors import AccessDenied, Refused, ShardctlError, StepFailed
+from shardctl.migrate.apply import Outcome
+from shardctl.migrate.scratch import sweep
+from shardctl.migrate.site import Site, opened
+from shardctl.migrate.walk import Walk, refuse_others, walking
+from shardctl.migrate.work import Revision
+from shardctl.report import Event, Report, Step
+
+ATTRIBUTE = "shardctl"
+"""Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
+
+Steps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a command of shardctl asks of the environment.
+
+    Attributes:
+        outcomes: filled with what became of each revision, in order.
+    """
+
+    config: Config
+    report: Report
+    dry_run: bool = False
+    allow_destructive: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -> None:
+    """Run Alembic's command with every step reaching all months; the last line of `env.py`.
+
+    Args:
+        context: the module `alembic.context`.
+        target_metadata: the metadata of your models, for `--autogenerate`; tables bear the
+            families' names.
+        options: whatever `context.configure` takes besides.
+
+    Raises:
+        CommandError: under `alembic` itself, in place of any error of shardctl's.
+    """
+    request = context.config.attributes.get(ATTRIBUTE)
+    if request is not None:
+        _run(context, request, target_metadata, options)
+        return
+    try:
+        _run(context, _of_alembic(context), target_metadata, options)
+    except ShardctlError as error:
+        raise CommandError(str(error)) from error
+
+
+def _run(
+    context: Any, request: Request, target_metadata: MetaData | None, options: dict[str, Any]
+) -> None:
+    if context.is_offline_mode():
+        raise Refused(
+            "shardctl looks at the tables before it changes them, so it cannot work offline: "
+            "leave --sql out, or see shardctl upgrade --dry-run"
+        )
+    database = open_database(request.config.url)
+    with _translated(database), opened(database, request.config, request.report) as site:
+        with database.connect() as connection:
+            options.setdefault(
+                "include_name", _include_name(site, options.pop("include_name", None))
+            )
+            context.configure(connection=connection, target_metadata=target_metadata, **options)
+            migration = context.get_context()
+            inner = migration._migrations_fn
+            command = getattr(inner, "__name__", "")
+            if command not in ("upgrade", "downgrade"):
+                context.run_migrations()
+            elif request.dry_run:
+                with walking(site, migration, None, destructive=True) as walk:
+                    heads = migration.get_current_heads()
+                    for step in _steps(command, inner, heads, migration, walk, request):
+                        step.migration_fn()
+            else:
+                with lock.acquire(database, command=command) as lease:
+                    sweep(connection, database.dialect)
+                    with walking(
+                        site, migration, lease, destructive=request.allow_destructive
+                    ) as walk:
+                        migration._migrations_fn = lambda heads, mc: _steps(
+                            command, inner, heads, mc, walk, request
+                        )
+                        context.run_migrations()
+
+
+def _steps(
+    command: str,
+    inner: Steps,
+    heads: tuple[str, ...],
+    migration: MigrationContext,
+    walk: Walk,
+    request: Request,
+) -> Iterator[MigrationStep]:
+    """Alembic's steps, each made to reach every month."""
+    steps = list(inner(heads, migration))
+    if command == "downgrade":
+        steps = _undone_first(steps, migration, walk, request)
+    for step in steps:
+        if isinstance(step, RevisionStep):
+            revision = _revision(step.revision, "up" if step.is_upgrade else "down")
+            refuse_others(walk.site, revision.id, revision.direction)
+            function = step.migration_fn
+
+            def carry_out(
+                revision: Revision = revision,
+                function: Callable[..., None] = function,
+                **words: Any,
+            ) -> None:
+                request.outcomes.append(walk.step(revision, lambda: function(**words)))
+
+            step.migration_fn = carry_out
+        yield step
+    if not steps and command == "upgrade":
+        refuse_others(walk.site, "", "up")
+
+
+def _undone_first(
+    steps: list[MigrationStep], migration: MigrationContext, walk: Walk, request: Request
+) -> list[MigrationStep]:
+    """Undo a revision that did not come to its end; the steps that are left after it.
+
+    Its undoing counts as the first step of a relative target, such as -1.
+    """
+    script = migration.environment_context.script if migration.environment_context else None
+    for run in ledger.unfinished(walk.site.connection):
+        if run.direction == "down" or script is None:
+            continue
+        found = script.get_revision(run.revision)
+        if found is None:
+            raise Refused(
+                f"revision {run.revision} is unfinished, but its file is gone: restore it"
+            )
+        if found.revision in migration.get_current_heads():
+            continue
+        revision = _revision(found, "down")
+        request.outcomes.append(walk.undo(run, revision, found.module.downgrade))
+        if str(migration.opts.get("destination_rev", "")).startswith("-"):
+            steps = steps[:-1]
+    return steps
+
+
+def _revision(script: Any, direction: ledger.Direction) -> Revision:
+    source = Path(script.path).read_text(encoding="utf-8")
+    return Revision(script.revision, direction, script.doc or "", source)
+
+
+def _include_name(site: Site, given: Any) -> Callable[..., bool]:
+    """For autogenerate: the templates stand for their families, months never show up."""
+    names = site.database.dialect.table_names(site.connection)
+    hidden = {name for name in names if name.startswith("shardctl_")}
+    for roster in rosters(site.families, names).values():
+        hidden |= {member.table for member in roster.months}
+        hidden |= {lookalike.table for lookalike in roster.lookalikes}
+
+    def include(name: str | None, type_: str, parents: Any) -> bool:
+        if type_ == "table" and name in hidden:
+            return False
+        return given is None or bool(given(name, type_, parents))
+
+    return include
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    """Errors of the server that no other place has given a meaning."""
+    try:
+        yield
+    except DBAPIError as error:
+        words = database.dialect.words(error)
+        if database.dialect.is_access_denied(error):
+            raise AccessDenied(f"the server denies access: {words}") from error
+        raise StepFailed(f"the server refused a statement: {words}; run again to go on") from error
+
+
+def _of_alembic(context: Any) -> Request:
+    """What `alembic upgrade` asks for: the nearest configuration, and the words of its log."""
+    log = logging.getLogger("alembic.shardctl")
+    ini = context.config.config_file_name
+    if ini is not None:
+        logging.config.fileConfig(ini, disable_existing_loggers=False)
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Step):
+            log.info("%s: %s: %s", event.table, event.state, event.sql)
+
+    folder = Path(ini).parent if ini is not None else Path.cwd()
+    words = context.get_x_argument(as_dictionary=True)
+    allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
+    near = folder / FILE
+    return Request(load(near if near.exists() else None), tell, allow_destructive=allowed)

@@ -1,0 +1,199 @@
+"""What a revision brings about: learned on scratch copies, one clause at a time.
+
+The net effect of a revision would lie (add and rename, swap); the states after every single
+clause do not. A clause that the server refuses is refused here, before anything real is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.clause import Action, AddConstraint, Clause, Names, ObjectName, Part, Sql
+from shardctl.dialects import Statement, text_of
+from shardctl.errors import RevisionRefused
+from shardctl.migrate.locate import Lesson, details, locate
+from shardctl.migrate.loss import narrowing
+from shardctl.migrate.scratch import Scratch
+from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
+
+Named = TypeVar("Named", Check, ForeignKey)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A revision's clauses and what each does.
+
+    Attributes:
+        clauses: the clauses, with the data that they lose filled in.
+        states: by table name, how it looks before the first clause that concerns it and after
+            each.
+        shown: for each clause, the SQL as the template gets it.
+    """
+
+    clauses: tuple[Clause, ...]
+    states: dict[str, tuple[Structure | None, ...]]
+    shown: tuple[str, ...]
+
+
+def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
+    """Run clauses on scratch copies and keep how these look after each.
+
+    Names of checks and foreign keys in the states are the declared ones, as in the revision.
+
+    Raises:
+        RevisionRefused: a clause's table does not exist, or the server refuses a clause.
+    """
+    states: dict[str, list[Structure | None]] = {}
+    judged: list[Clause] = []
+    shown: list[str] = []
+    for number, clause in enumerate(clauses):
+        concerned = [name for name in (clause.table, clause.renamed_from) if name]
+        for name in concerned:
+            states.setdefault(name, [scratch.structure(name)])
+        before = states[clause.table][-1] if clause.table else None
+        shown.append(_try(clause, before, scratch, number))
+        for name in concerned:
+            after = scratch.structure(name)
+            if name != clause.renamed_from and after is not None:
+                after = _declared(after, states[name][-1], clause)
+            states[name].append(after)
+        if before is not None and not clause.loses and not clause.presence:
+            clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
+        judged.append(clause)
+    return Learned(
+        tuple(judged), {name: tuple(seen) for name, seen in states.items()}, tuple(shown)
+    )
+
+
+def existing_names(declared: Structure | None, own: Structure | None) -> dict[tuple[str, str], str]:
+    """(kind, declared name) → the name that a table itself gives to the object of that meaning.
+
+    `DROP CONSTRAINT name` does not say of which kind the object is: under `check` a foreign
+    key's name is found too.
+    """
+    found: dict[tuple[str, str], str] = {}
+    if declared is None or own is None:
+        return found
+    checks = _checks(own)
+    keys = {foreign_key_address(key): key.name for key in own.foreign_keys}
+    for key in declared.foreign_keys:
+        if name := keys.get(foreign_key_address(key)):
+            found["foreign key", key.name] = found["check", key.name] = name
+    for address, check in _checks(declared).items():
+        if address in checks:
+            found["check", check.name] = checks[address].name
+    return found
+
+
+def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int) -> str:
+    """Run one clause on the copy of its table; gives the text that the template would get."""
+    dialect = scratch.dialect
+    if not clause.table:
+        return text_of(
+            [dialect.fill(a.parts, Names()) for a in clause.actions if isinstance(a, Sql)]
+        )
+    if before is None and clause.presence not in ("create", "rename"):
+        if clause.data and clause.table not in scratch.families:
+            return _shown(clause, before, scratch)
+        raise RevisionRefused(
+            f"clause {number + 1} changes {clause.table}, but there is neither a family nor a "
+            f"table of that name; families: {', '.join(sorted(scratch.families)) or 'none'}"
+        )
+    text = _shown(clause, before, scratch)
+    own = scratch.structure(clause.table)
+    names = replace(scratch.names(clause.table), existing=existing_names(before, own))
+    definition = scratch.definition(clause.table)
+    try:
+        statements = tuple(
+            statement
+            for action in clause.actions
+            for statement in dialect.render(action, names.table(clause.table), names, definition)
+        )
+        if not clause.data:
+            scratch.run(clause, statements)
+    except DBAPIError as error:
+        raise RevisionRefused(
+            f"clause {number + 1} fails on an empty copy of {clause.table}, nothing was changed: "
+            f"{dialect.words(error)}\n  {text}"
+        ) from error
+    return text
+
+
+def _shown(clause: Clause, before: Structure | None, scratch: Scratch) -> str:
+    real = {name: family.template for name, family in scratch.families.items()}
+    names = Names(real, existing=existing_names(before, before))
+    statements: list[Statement] = []
+    for action in clause.actions:
+        definition = scratch.definition(clause.table) if not isinstance(action, Sql) else None
+        statements += scratch.dialect.render(action, names.table(clause.table), names, definition)
+    return text_of(statements)
+
+
+def _declared(after: Structure, before: Structure | None, clause: Clause) -> Structure:
+    """The structure of a copy with the names that the revision and the template use."""
+    known = before or Structure(())
+    check_names = {address: check.name for address, check in _checks(known).items()}
+    key_names = {foreign_key_address(key): key.name for key in known.foreign_keys}
+    given = _given_names(clause.actions)
+    checks = tuple(
+        _renamed(check, check_names.get(address), given)
+        for address, check in _checks(after).items()
+    )
+    keys = tuple(
+        _renamed(key, key_names.get(foreign_key_address(key)), given) for key in after.foreign_keys
+    )
+    return replace(after, checks=checks, foreign_keys=keys)
+
+
+def _renamed(item: Named, known: str | None, given: Sequence[str]) -> Named:
+    if known is None:
+        known = next((name for name in given if item.name.startswith(name)), item.name)
+    return replace(item, name=known)
+
+
+def _given_names(actions: Sequence[Action]) -> list[str]:
+    parts: list[Part] = []
+    for action in actions:
+        if isinstance(action, Sql | AddConstraint):
+            parts += action.parts
+    found = [part.name for part in parts if isinstance(part, ObjectName) and not part.existing]
+    return sorted(found, key=len, reverse=True)
+
+
+def _checks(structure: Structure) -> dict[tuple[str, int], Check]:
+    seen: dict[str, int] = {}
+    found: dict[tuple[str, int], Check] = {}
+    for check in structure.checks:
+        seen[check.expression] = seen.get(check.expression, 0) + 1
+        found[check.expression, seen[check.expression]] = check
+    return found
+
+
+def lived(clauses: Sequence[Clause], lessons: Mapping[str, Lesson], scratch: Scratch) -> None:
+    """Bring scratch copies to where a revision ends, from wherever their originals stand.
+
+    A revision that did not come to its end may have reached its template wholly, in part, or
+    not at all; what follows it is learned from its end.
+    """
+    for number, clause in enumerate(clauses):
+        lesson = lessons.get(clause.table)
+        if lesson is None or clause.data:
+            continue
+        live = details(scratch.structure(clause.table))
+        if number not in locate(lesson, clause.table, live, ()):
+            _try(clause, lesson.states[lesson.clauses.index(number)], scratch, number)
+
+
+def words(clause: Clause, scratch: Scratch) -> str:
+    """A clause as a person reads it, told without the table at hand."""
+    real = Names({name: family.template for name, family in scratch.families.items()})
+    return "; ".join(
+        scratch.dialect.fill(action.parts, real).sql
+        if isinstance(action, Sql)
+        else f"{clause.table}: {action}"
+        for action in clause.actions
+    )

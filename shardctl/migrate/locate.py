@@ -1,0 +1,175 @@
+"""Where a table stands in a revision: which clauses it has had, told from how it looks.
+
+The states of a table after every single clause were learned on a scratch copy. Clauses that
+touch the same details form a component; the table stands where it equals one of the learned
+states in what that component touches, whatever else it may look like. Only where the looks do
+not tell (a clause without visible effect, an addition that is dropped again) the ledger decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import TypeAlias
+
+from shardctl.errors import Contradiction
+from shardctl.structure import Column, Key, Structure
+
+Details: TypeAlias = Mapping[Key, object]
+"""A structure down to single attributes; empty where there is no table."""
+
+_COLLATION: Key = ("option", "collation")
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a revision does to one table, learned on a scratch copy.
+
+    Attributes:
+        table: the family's or plain table's name.
+        clauses: the numbers of the revision's clauses that concern it, in order.
+        states: how it looks before the first of them and after each; None: there is no table.
+    """
+
+    table: str
+    clauses: tuple[int, ...]
+    states: tuple[Structure | None, ...]
+
+
+def details(structure: Structure | None) -> dict[Key, object]:
+    """A structure's elements, with every column split into its attributes."""
+    if structure is None:
+        return {}
+    found: dict[Key, object] = {("table",): True}
+    for key, value in structure.elements().items():
+        if isinstance(value, Column):
+            found[key] = True
+            found |= {
+                (*key, attribute.name): getattr(value, attribute.name)
+                for attribute in fields(value)
+                if attribute.name != "name"
+            }
+        else:
+            found[key] = value
+    return found
+
+
+def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int]) -> frozenset[int]:
+    """The numbers of the clauses that a table has had already.
+
+    Args:
+        lesson: what the revision does to tables of this kind.
+        table: the physical table, for the message.
+        live: how it looks now.
+        recorded: the numbers of the clauses that the ledger says were done on it.
+
+    Raises:
+        Contradiction: it is neither as a clause finds it nor as it leaves it.
+    """
+    states = [details(state) for state in lesson.states]
+    touched = {
+        number: _touched(before, after)
+        for number, (before, after) in zip(lesson.clauses, pairwise(states), strict=True)
+    }
+    done = {number for number in lesson.clauses if not touched[number] and number in recorded}
+    for component in _components(touched):
+        keys = set[Key]().union(*(touched[number] for number in component))
+        stops = [states[lesson.clauses.index(component[0])]]
+        stops += [states[lesson.clauses.index(number) + 1] for number in component]
+        reached = _reached(stops, live, keys)
+        if not reached:
+            raise Contradiction(_three_ways(table, component, stops, live, keys))
+        least = sum(number in recorded for number in component)
+        position = min((stop for stop in reached if stop >= least), default=reached[-1])
+        done.update(component[:position])
+    return frozenset(done)
+
+
+def projected(lesson: Lesson, live: Details) -> dict[Key, object]:
+    """How a table will look after the revision, told from how it looks now."""
+    states = [details(state) for state in lesson.states]
+    after = dict(live)
+    for before, now in pairwise(states):
+        for key in _touched(before, now):
+            if key in states[-1]:
+                after[key] = states[-1][key]
+            else:
+                after.pop(key, None)
+    return after
+
+
+def _touched(before: Details, after: Details) -> frozenset[Key]:
+    keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    order: Key = ("order",)
+    return frozenset(keys if keys == {order} else keys - {order})
+
+
+def _components(touched: Mapping[int, frozenset[Key]]) -> list[list[int]]:
+    """Clauses in order, grouped so that no two groups touch the same key."""
+    groups: list[tuple[set[Key], list[int]]] = []
+    for number, keys in touched.items():
+        if not keys:
+            continue
+        joined = [group for group in groups if group[0] & keys]
+        groups = [group for group in groups if group not in joined]
+        groups.append(
+            (
+                set(keys).union(*(group[0] for group in joined)),
+                sorted([number, *(n for group in joined for n in group[1])]),
+            )
+        )
+    return [numbers for _, numbers in groups]
+
+
+def _reached(stops: Sequence[Details], live: Details, keys: Collection[Key]) -> list[int]:
+    """The stops at which a table may stand; several where the looks do not tell them apart."""
+    exact = [at for at, stop in enumerate(stops) if _same(stop, live, keys)]
+    if exact:
+        return exact
+    hard = [key for key in keys if not _absolute(key, converted=_COLLATION in keys)]
+    return [at for at, stop in enumerate(stops) if _same(stop, live, hard)] if hard else [0]
+
+
+def _absolute(key: Key, *, converted: bool) -> bool:
+    """Whether a statement sets this whatever it was before, so that no value contradicts.
+
+    Table options, comments and the order of columns are such; and, where the table's collation
+    is among what changes (CONVERT TO CHARACTER SET), the collations of its columns.
+    """
+    if key[0] in ("option", "order") or key[2:] == ("comment",):
+        return True
+    return converted and key[2:] in (("charset",), ("collation",))
+
+
+def _same(stop: Details, live: Details, keys: Collection[Key]) -> bool:
+    return all(stop.get(key) == live.get(key) for key in keys)
+
+
+def _three_ways(
+    table: str,
+    component: Sequence[int],
+    stops: Sequence[Details],
+    live: Details,
+    keys: Collection[Key],
+) -> str:
+    unlike = sorted(
+        key for key in keys if all(stop.get(key) != live.get(key) for stop in (stops[0], stops[-1]))
+    ) or sorted(key for key in keys if stops[0].get(key) != live.get(key))
+    lines = [
+        f"  {' '.join(key)}: before {_word(stops[0].get(key))}, "
+        f"after {_word(stops[-1].get(key))}, found {_word(live.get(key))}"
+        for key in unlike[:6]
+    ]
+    numbers = ", ".join(str(number + 1) for number in component)
+    return "\n".join(
+        [
+            f"{table} is neither as clause {numbers} of the revision finds it nor as it leaves it; "
+            "bring it to one of the two by hand and run again:",
+            *lines,
+        ]
+    )
+
+
+def _word(value: object) -> str:
+    return "absent" if value is None else repr(value) if isinstance(value, str) else str(value)

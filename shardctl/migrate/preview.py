@@ -1,0 +1,61 @@
+"""What a revision will do to every table, told without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shardctl.catalog import Member
+from shardctl.clause import Clause
+from shardctl.ledger import rows_of
+from shardctl.migrate.locate import Details, Lesson, details, projected
+from shardctl.migrate.site import Site
+from shardctl.migrate.work import Revision, Work, segments, work_of
+
+
+@dataclass(slots=True)
+class Foresight:
+    """How tables look, or will look once the revisions foreseen so far have run."""
+
+    site: Site
+    known: dict[str, Details] = field(default_factory=dict)
+
+    def works(
+        self,
+        revision: Revision,
+        clauses: Sequence[Clause],
+        lessons: Mapping[str, Lesson],
+        only: Collection[str] | None = None,
+    ) -> tuple[Work, ...]:
+        """What every table needs of a revision, in the order in which it would be done.
+
+        Args:
+            only: the tables that the revision is confined to; None for all.
+
+        Raises:
+            Contradiction: a table is neither as a clause finds it nor as it leaves it.
+        """
+        rows = rows_of(self.site.connection, revision.id, revision.direction)
+        found: list[Work] = []
+        met: dict[str, tuple[Member, Lesson]] = {}
+        for table, numbers in segments(clauses):
+            members = [
+                member
+                for member in (self.site.members(table) if table else (Member("", ""),))
+                if only is None or member.table in only
+            ]
+            self._look(members)
+            lesson = lessons.get(table)
+            for member in members:
+                live = self.known[member.table]
+                found.append(work_of(member, numbers, clauses, lesson, live, rows))
+                if lesson:
+                    met[member.table] = member, lesson
+        for member, lesson in met.values():
+            self.known[member.table] = projected(lesson, self.known[member.table])
+        return tuple(found)
+
+    def _look(self, members: Collection[Member]) -> None:
+        unknown = [member for member in members if member.table not in self.known]
+        seen = self.site.look(unknown)
+        self.known |= {member.table: details(seen.get(member.table)) for member in unknown}

@@ -1,0 +1,154 @@
+"""Empty copies of tables on which a revision is tried before it touches anything real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import StaticPool
+
+from shardctl.catalog import Member, names_for
+from shardctl.clause import Clause, Names
+from shardctl.dialects import Database, Definition, Dialect, Statement, execute
+from shardctl.family import Family
+from shardctl.structure import Structure
+
+PREFIX = "shardctl_scratch_"
+
+
+@dataclass(slots=True)
+class Scratch:
+    """Copies of tables, made when they are first asked for, on a connection of their own.
+
+    A copy bears the token of the session that made it, whose named lock tells later runs
+    whether it was left behind by a crash.
+    """
+
+    dialect: Dialect
+    families: Mapping[str, Family]
+    source: Connection
+    connection: Connection
+    token: str
+    copies: dict[str, str | None] = field(default_factory=dict)
+    """From a family's or plain table's name to its copy; None where there is no such table now."""
+
+    def structure(self, name: str) -> Structure | None:
+        """How the copy of a table looks now; None where there is none."""
+        if (copy := self._copy_of(name)) is None:
+            return None
+        found = self.dialect.structures(self.connection, [copy]).get(copy)
+        return found and found.referring(self._words())
+
+    def names(self, name: str) -> Names:
+        """The names that the copy of a table puts into a clause."""
+        copy = self._copy_of(name) or self.name_of(name)
+        templates = names_for(self.families, Member(name, name), self.dialect).tables
+        copies = {table: made for table, made in self.copies.items() if made}
+        return Names({**templates, **copies, name: copy}, tag=self._tag)
+
+    def definition(self, name: str) -> Definition | None:
+        """The text of a copy."""
+        copy = self._copy_of(name)
+        return self.dialect.definition(self.connection, copy) if copy else None
+
+    def run(self, clause: Clause, statements: tuple[Statement, ...]) -> None:
+        """Try one clause on the copy of its table, and keep account of which tables there are."""
+        if clause.presence == "rename":
+            self.copies[clause.table] = self._copy_of(clause.renamed_from)
+            self.copies[clause.renamed_from] = None
+            return
+        for statement in statements:
+            execute(self.connection, statement)
+        if clause.presence == "create":
+            self.copies[clause.table] = self.name_of(clause.table)
+        elif clause.presence == "drop":
+            self.copies[clause.table] = None
+
+    def name_of(self, name: str) -> str:
+        """What a copy of the table is called."""
+        if self.dialect.scratch_url:
+            return self._real(name)
+        return f"{PREFIX}{self.token}_{list(self.copies).index(name)}"
+
+    def drop(self) -> None:
+        """Remove all copies."""
+        self.dialect.drop(self.connection, [copy for copy in self.copies.values() if copy])
+        self.copies.clear()
+
+    @property
+    def _tag(self) -> str:
+        return "" if self.dialect.scratch_url else f"_{self.token}"
+
+    def _real(self, name: str) -> str:
+        return self.families[name].template if name in self.families else name
+
+    def _copy_of(self, name: str) -> str | None:
+        if name not in self.copies:
+            self.copies[name] = None
+            self.copies[name] = self._make(name)
+        return self.copies[name]
+
+    def _make(self, name: str) -> str | None:
+        real = self._real(name)
+        if not self.dialect.structures(self.source, [real]):
+            return None
+        copy = self.name_of(name)
+        names = Names(tag=self._tag)
+        for statement in self.dialect.copy(self.dialect.definition(self.source, real), copy, names):
+            execute(self.connection, statement)
+        self.dialect.populate(self.connection, copy)
+        return copy
+
+    def _words(self) -> dict[str, str]:
+        words = {family.template: f"<{name}>" for name, family in self.families.items()}
+        words |= {
+            copy: f"<{name}>" if name in self.families else name
+            for name, copy in self.copies.items()
+            if copy
+        }
+        return words
+
+
+@contextmanager
+def scratch(
+    database: Database, families: Mapping[str, Family], source: Connection, zone: str
+) -> Iterator[Scratch]:
+    """A place for copies, empty at first; whatever was made there is gone afterwards.
+
+    Args:
+        source: a connection on which the tables to be copied are read.
+        zone: the time zone of the session that tries the clauses, as on the months.
+    """
+    dialect = database.dialect
+    token = token_hex(4)
+    if dialect.scratch_url:
+        engine = create_engine(
+            dialect.scratch_url, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            yield Scratch(dialect, families, source, connection, token)
+        engine.dispose()
+        return
+    with database.connect(zone=zone) as connection:
+        dialect.claim(connection, token)
+        made = Scratch(dialect, families, source, connection, token)
+        try:
+            yield made
+        finally:
+            made.drop()
+
+
+def sweep(connection: Connection, dialect: Dialect) -> tuple[str, ...]:
+    """Remove the scratch copies of sessions that are gone; gives their names."""
+    left = []
+    for table in dialect.table_names(connection):
+        if table.startswith(PREFIX):
+            token = table.removeprefix(PREFIX).split("_")[0]
+            if dialect.claimed(connection, token)[1] is not None:
+                continue
+            left.append(table)
+    dialect.drop(connection, left)
+    return tuple(left)

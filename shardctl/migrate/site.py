@@ -1,0 +1,94 @@
+"""The database that a revision is carried out in: its tables as they are, and the way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from shardctl.catalog import Member, Roster, references, rosters
+from shardctl.config import Config
+from shardctl.dialects import Database
+from shardctl.family import Family
+from shardctl.month import Month
+from shardctl.report import Report
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One database and the families in it.
+
+    Attributes:
+        connection: reads structures, at `+00:00`.
+        timezone: the zone for clauses on plain tables.
+    """
+
+    database: Database
+    families: Mapping[str, Family]
+    timezone: str
+    connection: Connection
+    report: Report
+
+    def rosters(self) -> dict[str, Roster]:
+        """What each family has now."""
+        return rosters(self.families, self.database.dialect.table_names(self.connection))
+
+    def look(self, members: Collection[Member]) -> dict[str, Structure]:
+        """How tables look now, by their names, read in bulk; absent ones are left out.
+
+        Foreign keys to the month of another family stand under that family's word, so that
+        months compare equal.
+        """
+        found = self.database.dialect.structures(
+            self.connection, [member.table for member in members]
+        )
+        return {
+            member.table: found[member.table].referring(references(self.families, member.month))
+            for member in members
+            if member.table in found
+        }
+
+    def members(self, table: str) -> tuple[Member, ...]:
+        """The tables that a clause on `table` goes to, in the order in which they get it.
+
+        The template first, where a wrong statement fails at once and costs nothing; then the
+        future months, which are empty, the history from the oldest on, and the current month
+        last. A plain table goes to itself.
+        """
+        if table not in self.families:
+            return (Member("", table),)
+        family = self.families[table]
+        template = Member(table, family.template)
+        return (template, *in_waves(self.rosters()[table].months, family))
+
+    def zone(self, table: str) -> str:
+        """The time zone in which clauses on a table run."""
+        return self.families[table].timezone if table in self.families else self.timezone
+
+
+def in_waves(
+    months: Iterable[Member], family: Family, now: datetime | None = None
+) -> tuple[Member, ...]:
+    """Month tables in the order in which a change reaches them: future, history, current.
+
+    Args:
+        now: an aware datetime in place of the clock's.
+    """
+    current = family.current_month(now or datetime.now(UTC))
+
+    def order(member: Member) -> tuple[int, Month]:
+        month = member.month or current
+        return (0 if month > current else 1 if month < current else 2), month
+
+    return tuple(sorted(months, key=order))
+
+
+@contextmanager
+def opened(database: Database, config: Config, report: Report) -> Iterator[Site]:
+    """The site of a configuration's families, on a reading connection of its own."""
+    with database.connect() as connection:
+        yield Site(database, config.families, config.timezone, connection, report)

@@ -1,0 +1,184 @@
+"""The steps of one command through the revisions: each prepared, foreseen, carried out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from alembic.runtime.migration import MigrationContext
+
+from shardctl import ledger
+from shardctl.clause import Clause
+from shardctl.errors import Destructive, Refused, RevisionEdited
+from shardctl.ledger import Run
+from shardctl.lock import Lease
+from shardctl.migrate.apply import Application, Outcome, outcome_of
+from shardctl.migrate.capture import capture
+from shardctl.migrate.compile import compile_ops
+from shardctl.migrate.learn import learn, lived, words
+from shardctl.migrate.preview import Foresight
+from shardctl.migrate.scratch import Scratch, scratch
+from shardctl.migrate.site import Site
+from shardctl.migrate.work import Revision, Work, lessons_of
+from shardctl.report import State, Step
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A revision that is ready to run: what it does, clause by clause, and what that brings about.
+
+    Attributes:
+        begun: whether the ledger has it already, from a run that did not come to its end.
+    """
+
+    revision: Revision
+    clauses: tuple[Clause, ...]
+    states: Mapping[str, tuple[Structure | None, ...]]
+    shown: tuple[str, ...]
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What all steps of one command share.
+
+    Attributes:
+        migration: Alembic's context, for the environment's options such as naming conventions.
+        lease: the database's lock; None where nothing is to be changed.
+        destructive: whether clauses that lose data are allowed.
+        foresight: how the tables look, or will look after the steps so far.
+        scratch: copies on which every revision is tried, one after another.
+    """
+
+    site: Site
+    migration: MigrationContext
+    lease: Lease | None
+    destructive: bool
+    foresight: Foresight
+    scratch: Scratch
+
+    def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
+        """Carry one revision out on all tables; where there is no lease, tell what would be done.
+
+        Raises:
+            Refused: something stands against it; nothing was changed.
+            StepFailed: the server refused a statement; what was done before it is recorded.
+        """
+        prepared = self._prepare(revision, function)
+        return self._run(prepared)
+
+    def undo(self, run: Run, revision: Revision, function: Callable[[], None]) -> Outcome:
+        """Take back a revision that did not come to its end, on the tables where it ran.
+
+        Args:
+            run: what the ledger has of the revision's way up.
+            revision: the same revision, on its way down.
+            function: its `downgrade`.
+        """
+        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        ran = {table for (_, table), row in rows.items() if row.how != "found"}
+        lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
+        prepared = self._prepare(revision, function)
+        return self._run(prepared, only=ran)
+
+    def _run(self, prepared: Prepared, only: set[str] | None = None) -> Outcome:
+        lessons = lessons_of(prepared.clauses, prepared.states)
+        works = self.foresight.works(prepared.revision, prepared.clauses, lessons, only)
+        if self.lease is None:
+            return self._foreseen(prepared, works)
+        revision = prepared.revision
+        if not prepared.begun:
+            self.lease.ledger.begin_run(
+                self.site.connection,
+                revision.id,
+                revision.direction,
+                source=revision.source,
+                clauses=prepared.clauses,
+                states=prepared.states,
+            )
+        application = Application(
+            self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, only
+        )
+        outcome = application.carry_out()
+        self.lease.ledger.finish_run(self.site.connection, revision.id, revision.direction)
+        return outcome
+
+    def _prepare(self, revision: Revision, function: Callable[[], None]) -> Prepared:
+        """What a revision does: from the ledger where it had begun, else by capturing it once."""
+        run = ledger.run(self.site.connection, revision.id, revision.direction)
+        if run is not None and run.source != revision.source:
+            if not run.finished:
+                raise RevisionEdited(_edited(revision, run))
+            if self.lease is not None:
+                self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)
+            run = None
+        if run is not None:
+            self._allow(revision, run.clauses)
+            lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
+            shown = tuple(words(clause, self.scratch) for clause in run.clauses)
+            return Prepared(revision, run.clauses, run.states, shown, begun=True)
+        clauses = compile_ops(
+            capture(function, self.migration),
+            self.migration,
+            tuple(self.site.families),
+            self.site.database.dialect,
+            structure_of=self.scratch.structure,
+        )
+        learned = learn(clauses, self.scratch)
+        self._allow(revision, learned.clauses)
+        return Prepared(revision, learned.clauses, learned.states, learned.shown, begun=False)
+
+    def _foreseen(self, prepared: Prepared, works: tuple[Work, ...]) -> Outcome:
+        for work in works:
+            steps: list[tuple[int, State]] = [(number, "found") for number in work.found]
+            steps += [(number, "pending") for number in work.todo]
+            for number, state in sorted(steps):
+                shown = prepared.shown[number]
+                self.site.report(Step(work.member.table, shown, state, str(prepared.revision)))
+        return outcome_of(prepared.revision, prepared.shown, works)
+
+    def _allow(self, revision: Revision, clauses: tuple[Clause, ...]) -> None:
+        lost = [clause.loses for clause in clauses if clause.loses]
+        if lost and not self.destructive and self.lease is not None:
+            raise Destructive(
+                f"{revision} loses data: {'; '.join(lost)}. Nothing was changed; if that is what "
+                "you want, run it again with --allow-destructive"
+            )
+
+
+@contextmanager
+def walking(
+    site: Site, migration: MigrationContext, lease: Lease | None, *, destructive: bool
+) -> Iterator[Walk]:
+    """A walk through revisions; its scratch copies are removed when it ends."""
+    with scratch(site.database, site.families, site.connection, site.timezone) as copies:
+        yield Walk(site, migration, lease, destructive, Foresight(site), copies)
+
+
+def refuse_others(site: Site, revision: str, direction: ledger.Direction) -> None:
+    """Refuse to begin anything while something else is unfinished.
+
+    Raises:
+        Refused: another revision, or the other direction, did not come to its end.
+    """
+    for run in ledger.unfinished(site.connection):
+        if (run.revision, run.direction) != (revision, direction):
+            way = "upgrade" if run.direction == "up" else "downgrade"
+            raise Refused(
+                f"the {way} of revision {run.revision} is unfinished: run shardctl {way} to go on "
+                "with it" + (", or shardctl downgrade to give it up" if way == "upgrade" else "")
+            )
+
+
+def _edited(revision: Revision, run: Run) -> str:
+    then, now = run.source.splitlines(), revision.source.splitlines()
+    difference = "\n".join(
+        difflib.unified_diff(then, now, "as it began to run", "as it is now", lineterm="", n=1)
+    )
+    return (
+        f"the file of revision {revision} was changed after a part of it had run; put it back as "
+        f"it was, or give the revision up with shardctl downgrade:\n{difference}"
+    )

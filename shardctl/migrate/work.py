@@ -1,0 +1,108 @@
+"""What is left to do: a revision's segments, and what each table still needs of them.
+
+A plan and a run are made of the same pieces: the plan looks once, the run looks again at every
+table right before it touches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from shardctl.catalog import Member
+from shardctl.clause import Clause
+from shardctl.ledger import ClauseRow, Direction
+from shardctl.migrate.locate import Details, Lesson, locate
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision in one direction, and the text of its file."""
+
+    id: str
+    direction: Direction
+    title: str
+    source: str
+
+    def __str__(self) -> str:
+        way = "" if self.direction == "up" else "downgrade of "
+        return f"{way}{self.id} {self.title}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one table needs of a revision's segment.
+
+    Attributes:
+        todo: the numbers of the clauses to run, in order.
+        found: the numbers of those that it has had without the ledger knowing.
+    """
+
+    member: Member
+    todo: tuple[int, ...]
+    found: tuple[int, ...]
+
+
+def lessons_of(
+    clauses: Sequence[Clause], states: Mapping[str, Sequence[Structure | None]]
+) -> dict[str, Lesson]:
+    """What a revision does to each table, from its clauses and the states of each table."""
+    return {
+        table: Lesson(
+            table,
+            tuple(
+                number
+                for number, clause in enumerate(clauses)
+                if table in (clause.table, clause.renamed_from)
+            ),
+            tuple(stages),
+        )
+        for table, stages in states.items()
+    }
+
+
+def segments(clauses: Sequence[Clause]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Neighbouring clauses of the same table: (table, their numbers), in the revision's order.
+
+    Tables get them segment by segment, so that what a revision does to two tables in turn
+    happens in that order.
+    """
+    numbered = groupby(enumerate(clauses), key=lambda pair: pair[1].table)
+    return tuple((table, tuple(number for number, _ in pairs)) for table, pairs in numbered)
+
+
+def work_of(
+    member: Member,
+    segment: Collection[int],
+    clauses: Sequence[Clause],
+    lesson: Lesson | None,
+    live: Details,
+    rows: Mapping[tuple[int, str], ClauseRow],
+) -> Work:
+    """What one table needs of a segment, told from how it looks and from the ledger.
+
+    Data clauses are decided by the ledger alone, and never go to a template.
+
+    Args:
+        lesson: what the revision does to tables of this kind; None for SQL on no known table.
+        live: how the table looks now.
+        rows: what the ledger has of this run.
+
+    Raises:
+        Contradiction: the table is neither as a clause finds it nor as it leaves it.
+    """
+    recorded = {
+        number for number, table in rows if table == member.table and rows[number, table].done
+    }
+    structural = [number for number in segment if not clauses[number].data]
+    had = locate(lesson, member.table, live, recorded) if lesson and structural else frozenset()
+    template = bool(member.family) and member.month is None
+    todo = [
+        number
+        for number in segment
+        if (not template and number not in recorded if clauses[number].data else number not in had)
+    ]
+    found = [number for number in structural if number in had and number not in recorded]
+    return Work(member, tuple(todo), tuple(found))
