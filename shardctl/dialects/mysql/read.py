@@ -1,0 +1,225 @@
+"""Tables as values, read in bulk: a fixed number of queries, however many tables there are.
+
+SHOW CREATE TABLE is asked besides for the tables that have what information_schema does not
+show: a parser of a FULLTEXT index, and binary defaults, which it cuts at a NUL or spoils.
+
+It does not show either, and nothing tells that a table has it: COLUMN_FORMAT, STORAGE and an
+index's KEY_BLOCK_SIZE (without effect in InnoDB), AUTOEXTEND_SIZE, DATA DIRECTORY, TABLESPACE,
+KEY ALGORITHM=1 of partitions, MariaDB's application-time periods, REF_SYSTEM_ID. Tables that
+differ in one of these alone read as equal. Triggers are no part of a structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from shardctl.dialects.base import Size
+from shardctl.dialects.mysql import hidden, normal
+from shardctl.dialects.mysql.information_schema import TABLES, queries, rows
+from shardctl.dialects.mysql.server import Server
+from shardctl.structure import (
+    SELF,
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    IndexPart,
+    Structure,
+    foreign_key_address,
+)
+
+
+def table_names(connection: Connection) -> tuple[str, ...]:
+    """The names of all tables of the database, MariaDB's system-versioned ones among them."""
+    query = f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE {TABLES}"
+    return tuple(sorted(connection.exec_driver_sql(query).scalars()))
+
+
+def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
+    """Rows and bytes (data and indexes) of each table, by the server's statistics.
+
+    MySQL keeps them for information_schema_stats_expiry, a day by default.
+    """
+    found = rows(
+        connection,
+        tables,
+        f"""SELECT TABLE_NAME AS `table`, TABLE_ROWS AS estimate, DATA_LENGTH + INDEX_LENGTH AS size
+            FROM information_schema.TABLES WHERE {TABLES}""",
+    )
+    return {
+        table: Size(
+            None if row.estimate is None else int(row.estimate),
+            None if row.size is None else int(row.size),
+        )
+        for table, (row,) in found.items()
+    }
+
+
+def structures(
+    connection: Connection, server: Server, tables: Collection[str]
+) -> dict[str, Structure]:
+    """How tables look (see `Dialect.structures`)."""
+    if not tables:
+        return {}
+    read = {part: rows(connection, tables, query) for part, query in queries(server).items()}
+    found = {
+        table: Structure(
+            columns=_columns(read["columns"][table], server),
+            indexes=_indexes(read["indexes"][table], server),
+            checks=_checks(read["checks"][table], server),
+            foreign_keys=_foreign_keys(read["keys"][table], read["rules"][table]),
+            options=_options(head),
+            partitions=_partitions(read["partitions"][table]),
+        )
+        for table, (head,) in read["tables"].items()
+    }
+    found |= hidden.completed(connection, found)
+    return {table: _without_implied_names(structure) for table, structure in found.items()}
+
+
+def _columns(rows: Iterable[Row[Any]], server: Server) -> tuple[Column, ...]:
+    return tuple(_column(row, server) for row in sorted(rows, key=lambda row: row.position))
+
+
+def _column(row: Row[Any], server: Server) -> Column:
+    kind = normal.column_type(row.type)
+    generated = "GENERATED" in row.extra.replace("DEFAULT_GENERATED", "")
+    return Column(
+        name=row.name,
+        type=kind,
+        nullable=bool(row.nullable),
+        default=normal.default(
+            None if generated else row.default,
+            kind,
+            computed="DEFAULT_GENERATED" in row.extra,
+            server=server,
+        ),
+        charset=row.charset,
+        collation=row.collation,
+        on_update=normal.on_update(row.extra),
+        auto_increment="auto_increment" in row.extra,
+        generated=normal.expression(row.formula, server) if generated else None,
+        stored="STORED GENERATED" in row.extra,
+        invisible="INVISIBLE" in row.extra,
+        comment=row.comment,
+        extra=normal.extra(row.extra, row.srid),
+    )
+
+
+def _indexes(rows: Iterable[Row[Any]], server: Server) -> tuple[Index, ...]:
+    parts = _grouped(rows)
+    return tuple(_index(parts[name], server) for name in sorted(parts))
+
+
+def _index(parts: list[Row[Any]], server: Server) -> Index:
+    first = parts[0]
+    match first.type:
+        case "FULLTEXT" | "SPATIAL":
+            kind = first.type.lower()
+        case _ if first.name == "PRIMARY":
+            kind = "primary"
+        case _:
+            kind = "key" if first.several else "unique"
+    return Index(
+        name=first.name,
+        kind=kind,
+        parts=tuple(
+            IndexPart(
+                column=part.column,
+                expression=normal.expression(part.expression, server) if part.expression else None,
+                length=None if kind == "spatial" else part.length,
+                descending=bool(part.descending),
+            )
+            for part in parts
+        ),
+        invisible=bool(first.invisible),
+        comment=first.comment,
+        extra="USING HASH" if first.type == "HASH" else "",
+    )
+
+
+def _checks(rows: Iterable[Row[Any]], server: Server) -> tuple[Check, ...]:
+    checks = (
+        Check(row.name, normal.expression(row.clause, server), bool(row.enforced)) for row in rows
+    )
+    return tuple(sorted(checks, key=lambda check: (check.expression, check.name)))
+
+
+def _foreign_keys(parts: Iterable[Row[Any]], rules: Iterable[Row[Any]]) -> tuple[ForeignKey, ...]:
+    rule = {row.name: row for row in rules}
+    keys = (
+        _foreign_key(columns, rule[name])
+        for name, columns in _grouped(parts).items()
+        if name in rule  # else it was dropped between the two queries
+    )
+    return tuple(sorted(keys, key=foreign_key_address))
+
+
+def _foreign_key(parts: list[Row[Any]], rule: Row[Any]) -> ForeignKey:
+    first = parts[0]
+    table = SELF if first.referred == first.table else first.referred
+    return ForeignKey(
+        name=first.name,
+        columns=tuple(part.column for part in parts),
+        table=f"{first.other_schema}.{first.referred}" if first.other_schema else table,
+        references=tuple(part.reference for part in parts),
+        on_update=normal.action(rule.on_update),
+        on_delete=normal.action(rule.on_delete),
+    )
+
+
+def _options(head: Row[Any]) -> tuple[tuple[str, str], ...]:
+    versioned = {"type": head.type} if head.type != "BASE TABLE" else {}
+    options = {
+        "engine": head.engine or "",
+        "collation": head.collation or "",
+        "row_format": (head.row_format or "").upper(),
+        "comment": head.comment,
+        **versioned,
+        **normal.options(head.options or ""),
+    }
+    return tuple(options.items())
+
+
+def _partitions(rows: Iterable[Row[Any]]) -> str:
+    """Method, expression and all partitions of a table in one line; "" where it has none."""
+    ordered = sorted(rows, key=lambda row: (row.position, row.subposition or 0))
+    if not ordered:
+        return ""
+    first = ordered[0]
+    text = [f"{first.method} ({first.expression or ''})"]
+    if first.submethod:
+        text.append(f"{first.submethod} ({first.subexpression or ''})")
+    for row in ordered:
+        words = (row.name, row.subname, row.description, repr(row.comment) if row.comment else "")
+        text.append(" ".join(word for word in words if word))
+    return ", ".join(text)
+
+
+def _without_implied_names(structure: Structure) -> Structure:
+    """The structure with each index that a server made for a FOREIGN KEY called by its columns.
+
+    Such an index bears the foreign key's name, which is another in each month.
+    """
+    implied = {(key.name, key.columns) for key in structure.foreign_keys}
+    indexes = list(structure.indexes)
+    taken: set[str] = set()
+    for number, index in enumerate(indexes):
+        columns = tuple(part.column or "" for part in index.parts)
+        name = f"foreign key ({', '.join(columns)})"
+        if (index.name, columns) in implied and name not in taken:
+            taken.add(name)
+            indexes[number] = replace(index, name=name)
+    return replace(structure, indexes=tuple(indexes))
+
+
+def _grouped(rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
+    """The rows of each name, in the order of their positions."""
+    found: dict[str, list[Row[Any]]] = {}
+    for row in sorted(rows, key=lambda row: row.position):
+        found.setdefault(row.name, []).append(row)
+    return found
