@@ -58,7 +58,7 @@ class Family:
         """The zone whose calendar makes the months."""
         try:
             return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Asia", a folder
             raise ConfigError(
                 f"family {self.name}: time zone {self.timezone!r} is unknown; "
                 "give an IANA name such as Asia/Shanghai"
@@ -130,6 +130,8 @@ class Family:
             InvalidMonth: one of the two is naive.
         """
         first, last = Month.of(since, self.zone), Month.of(until, self.zone)
+        # Two times with one tzinfo compare as clocks show them, which go back once a year.
+        since, until = since.astimezone(UTC), until.astimezone(UTC)
         if until <= last.start(self.zone):
             last += -1
         return tuple(first + step for step in range(last - first + 1)) if since < until else ()
