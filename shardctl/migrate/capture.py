@@ -7,6 +7,7 @@ Alembic itself.
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ import alembic.op
 from alembic.operations import BatchOperations, MigrateOperation, Operations, ops
 from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Table, event
 
 from shardctl.errors import RevisionRefused
 
@@ -57,10 +58,18 @@ class _Recorder(Operations):
             # A custom operation is expanded by its own implementation, which calls back.
             expand = self._to_impl.dispatch(operation, self.migration_context.impl.__dialect__)
             return expand(self, operation)
-        self.recorded.append(operation)
         if isinstance(operation, ops.CreateTableOp):
-            return operation.to_table(self.migration_context)
+            return self._record_table(operation)
+        self.recorded.append(operation)
         return None
+
+    def _record_table(self, operation: ops.CreateTableOp) -> Table:
+        """A table made twice of the same columns has no foreign keys: this one is kept."""
+        table = operation.to_table(self.migration_context)
+        made: Any = copy.copy(operation)
+        made.to_table = lambda _=None: table
+        self.recorded.append(made)
+        return table
 
     @contextmanager
     def batch_alter_table(
