@@ -1,15 +1,19 @@
-"""What `upgrade` and `downgrade` have in common: progress, and the view of a dry run."""
+"""What `upgrade` and `downgrade` have in common: progress, the view of a dry run, a last word."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from shardctl.cli import dry_run as view
-from shardctl.cli.output import as_json
-from shardctl.cli.progress import Tally, progress
+from shardctl.cli.output import as_json, count
+from shardctl.cli.progress import progress
 from shardctl.cli.session import Session
 from shardctl.config import Config
-from shardctl.report import Event, Report
+from shardctl.report import Event, Report, Step
+
+if TYPE_CHECKING:
+    from shardctl.migrate.commands import Migration
 
 
 class Command(Protocol):
@@ -23,7 +27,7 @@ class Command(Protocol):
         dry_run: bool,
         allow_destructive: bool,
         report: Report,
-    ) -> Any: ...
+    ) -> Migration: ...
 
 
 def migrate(
@@ -37,19 +41,36 @@ def migrate(
 ) -> None:
     """Carry revisions out or take them back, and show it as it happens."""
     config = run.config()
-    if dry_run:
-        events: list[Event] = []
-        command(
-            config,
-            target,
-            dry_run=True,
-            allow_destructive=allow_destructive,
-            report=events.append,
+    events: list[Event] = []
+    with progress(quiet=run.quiet or dry_run, json=json) as shown:
+
+        def report(event: Event) -> None:
+            events.append(event)
+            shown(event)
+
+        done = command(
+            config, target, dry_run=dry_run, allow_destructive=allow_destructive, report=report
         )
+    if dry_run:
         run.say(as_json(view.as_data(events)) if json else view.as_text(events))
-        return
-    with progress(quiet=run.quiet, json=json) as shown:
-        tally = Tally(shown)
-        command(config, target, dry_run=False, allow_destructive=allow_destructive, report=tally)
-    if not json:
-        run.say(tally.summary())
+    else:
+        totals = _totals(done, events)
+        run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals))
+
+
+def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
+    run = [event for event in events if isinstance(event, Step) and event.state == "run"]
+    return {
+        "revisions": len(done.outcomes),
+        "changes": len(run),
+        "tables": len({step.table for step in run}),
+        "found": sum(isinstance(event, Step) and event.state == "found" for event in events),
+    }
+
+
+def _text(totals: dict[str, int]) -> str:
+    if not totals["revisions"]:
+        return "nothing to do"
+    made = f"{count(totals['changes'], 'change')} made on {count(totals['tables'], 'table')}"
+    found = f", {totals['found']} found there already" if totals["found"] else ""
+    return f"{count(totals['revisions'], 'revision')}: {made}{found}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,28 +15,6 @@ from shardctl.report import Event, Finished, Note, Report, Started, Step, TableD
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-@dataclass(slots=True)
-class Tally:
-    """Passes events on and counts what became of the clauses."""
-
-    report: Report
-    steps: list[Step] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Step):
-            self.steps.append(event)
-        self.report(event)
-
-    def summary(self) -> str:
-        """What happened, in one line."""
-        run = [step for step in self.steps if step.state == "run"]
-        found = count(sum(step.state == "found" for step in self.steps), "change")
-        if not run:
-            return f"nothing to do; {found} found there already" if self.steps else "nothing to do"
-        tables = count(len({step.table for step in run}), "table")
-        return f"{count(len(run), 'change')} made on {tables}; {found} found there already"
 
 
 @contextmanager
@@ -50,26 +28,37 @@ def progress(*, quiet: bool, json: bool = False) -> Iterator[Report]:
         with _bar() as progress:
             yield _Bar(progress)
     else:
-        yield _line
+        yield _Lines()
 
 
 def _json_line(event: Event) -> None:
-    fields = as_json(event, indent=None)[1:]
-    typer.echo(f'{{"event": "{type(event).__name__.lower()}", {fields}')
+    name = "table done" if isinstance(event, TableDone) else type(event).__name__.lower()
+    typer.echo(as_json({"event": name, **asdict(event)}, indent=None))
 
 
-def _line(event: Event) -> None:
-    match event:
-        case Started(what, total):
-            typer.echo(f"{what} ({count(total, 'table')})" if total else what)
-        case Step() if event.state in ("run", "found", "failed"):
-            typer.echo(f"  {event.table or 'database'}: {event.sql} ({_outcome(event)})")
-        case Note(text):
-            typer.echo(text)
-        case Finished(what, seconds):
-            typer.echo(f"{what}: done in {seconds:.1f} s")
-        case _:  # yet to come, or told by the lines before: another would only repeat them
-            pass
+@dataclass(slots=True)
+class _Lines:
+    """A line an event. A clause is shown once and numbered: 60 months do not repeat its text."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started(what, total):
+                self.numbers = {}
+                typer.echo(f"{what} ({count(total, 'table')})" if total else what)
+            case Step() if event.state in ("run", "found", "failed"):
+                if event.sql not in self.numbers:
+                    self.numbers[event.sql] = len(self.numbers) + 1
+                    typer.echo(f"  ({self.numbers[event.sql]}) {event.sql}")
+                number = self.numbers[event.sql]
+                typer.echo(f"  {event.table or 'database'} ({number}): {_outcome(event)}")
+            case Note(text):
+                typer.echo(text)
+            case Finished(what, seconds):
+                typer.echo(f"{what}: done in {seconds:.1f} s")
+            case _:  # yet to come, or told by the lines before: another would only repeat them
+                pass
 
 
 def _outcome(step: Step) -> str:
