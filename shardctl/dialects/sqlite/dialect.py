@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,11 +16,13 @@ from shardctl.clause import (
     AlterColumn,
     DropConstraint,
     Names,
+    ObjectName,
+    Part,
     Sql,
     shorten,
 )
 from shardctl.dialects.base import Definition, Dialect, Size, Statement
-from shardctl.dialects.sqlite import errors, read, rebuild, text
+from shardctl.dialects.sqlite import errors, read, rebuild, sample, text
 from shardctl.structure import Structure
 
 
@@ -100,6 +102,23 @@ class SQLite(Dialect):
             case _:
                 raise TypeError(f"{self.name} has no rendering of {action!r} on {table}")
 
+    def populate(self, connection: Connection, table: str) -> None:
+        sample.populate(connection, table)
+
+    def fill(self, parts: Sequence[Part], names: Names) -> Statement:
+        """A statement from its parts; an index's name is never cut, or its tag could not be read.
+
+        SQLite has no limit for names.
+        """
+        return Dialect.fill(self, [self._index_name(part, names) for part in parts], names)
+
+    def _index_name(self, part: Part, names: Names) -> Part:
+        match part:
+            case ObjectName("index" | "unique" as kind, name, existing):
+                own = names.existing.get((kind, name), name) if existing else name
+                return self.quote(own + names.index_tag)
+        return part
+
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)
 
@@ -126,5 +145,5 @@ def _possible_names(action: DropConstraint, names: Names) -> frozenset[str]:
     if action.name is None:
         return frozenset()
     own = names.existing.get((action.kind, action.name), action.name)
-    tagged = (shorten(action.name + tag) for tag in (names.tag, names.index_tag))
+    tagged = (action.name + names.index_tag, shorten(action.name + names.tag))
     return frozenset([own, action.name, *tagged])

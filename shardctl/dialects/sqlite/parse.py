@@ -52,15 +52,20 @@ class Constraint:
         return self.tokens[-1].end
 
     @property
+    def called(self) -> str:
+        """Its name; "" where it has none."""
+        return self.name.name if self.name else ""
+
+    @property
     def words(self) -> tuple[str, ...]:
         """Its bare words in capitals, brackets left out."""
         return tuple(self.body[place].word for place in top_level(self.body))
 
     @property
-    def parent(self) -> Token | None:
-        """The table that a foreign key refers to."""
-        places = [p for p in top_level(self.body) if self.body[p].word == "REFERENCES"]
-        return self.body[places[0] + 1] if places else None
+    def reference(self) -> Tokens:
+        """What a foreign key refers to and how: its tokens behind REFERENCES."""
+        at = [p for p in top_level(self.body) if self.body[p].word == "REFERENCES"]
+        return self.body[at[0] + 1 :] if at else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +74,20 @@ class Item:
 
     Attributes:
         comma: the one before it.
-        column: the column's name; None for table constraints.
+        is_column: whether it is a column, and its first token the column's name.
         type: the tokens of the declared type; SQLite needs none.
     """
 
     comma: Token | None
     tokens: Tokens
-    column: Token | None
+    is_column: bool
     type: Tokens
     constraints: tuple[Constraint, ...]
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.tokens[0].name
 
     @property
     def end(self) -> int:
@@ -98,7 +108,20 @@ class CreateTable:
 
     @property
     def columns(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if item.column)
+        return tuple(item for item in self.items if item.is_column)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns that a row can be given values for: the generated ones take none."""
+        return tuple(item.name for item in self.columns if not item.constraint("generated"))
+
+    @property
+    def is_strict(self) -> bool:
+        return "STRICT" in {token.word for token in self.options}
+
+    @property
+    def has_rowid(self) -> bool:
+        return "WITHOUT" not in {token.word for token in self.options}
 
     @property
     def body(self) -> Tokens:
@@ -161,9 +184,9 @@ def _items(tokens: Tokens) -> Iterator[Item]:
 
 def _item(comma: Token | None, tokens: Tokens) -> Item:
     if tokens[0].word in _TABLE_CONSTRAINTS:
-        return Item(comma, tokens, None, (), tuple(_constraints(tokens, 0)))
+        return Item(comma, tokens, False, (), tuple(_constraints(tokens, 0)))
     first = next((p for p in top_level(tokens) if p and _opens(tokens, p, "")), len(tokens))
-    return Item(comma, tokens, tokens[0], tokens[1:first], tuple(_constraints(tokens, first)))
+    return Item(comma, tokens, True, tokens[1:first], tuple(_constraints(tokens, first)))
 
 
 def _constraints(tokens: Tokens, first: int) -> Iterator[Constraint]:

@@ -5,39 +5,15 @@ https://www.sqlite.org/schematab.html: the text is complete, ALTER TABLE edits i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
 from shardctl.dialects.base import Definition, Size
-from shardctl.dialects.sqlite.parse import (
-    Constraint,
-    CreateIndex,
-    CreateTable,
-    Item,
-    create_index,
-    create_table,
-)
-from shardctl.dialects.sqlite.text import declared, quote
-from shardctl.dialects.sqlite.tokens import (
-    Tokens,
-    bracketed,
-    expression,
-    same,
-    split,
-    top_level,
-    unqualified,
-)
-from shardctl.structure import (
-    SELF,
-    Check,
-    Column,
-    ForeignKey,
-    Index,
-    IndexPart,
-    Structure,
-)
+from shardctl.dialects.sqlite.describe import describe
+from shardctl.dialects.sqlite.parse import CreateIndex, CreateTable, create_index, create_table
+from shardctl.dialects.sqlite.text import quote
+from shardctl.structure import Structure
 
 _TABLES = """\
 SELECT name FROM sqlite_master
@@ -45,6 +21,9 @@ WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
 _TEXTS = """\
 SELECT type, tbl_name, sql FROM sqlite_master
 WHERE sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid"""
+_TEXTS_OF_ONE = """\
+SELECT type, sql FROM sqlite_master
+WHERE tbl_name = ? AND sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid"""
 _BYTES = """\
 SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name
 WHERE s.aggregate = TRUE GROUP BY m.tbl_name"""
@@ -57,9 +36,7 @@ def table_names(connection: Connection) -> tuple[str, ...]:
 
 def definition(connection: Connection, table: str) -> Definition:
     """The texts of one table, of its indexes and of its triggers, as SQLite keeps them."""
-    texts = [
-        (kind, sql) for kind, owner, sql in connection.exec_driver_sql(_TEXTS) if owner == table
-    ]
+    texts = connection.exec_driver_sql(_TEXTS_OF_ONE, (table,)).all()
     creates = [sql for kind, sql in texts if kind == "table"]
     if not creates:  # let SQLite say so: no such table
         connection.exec_driver_sql(f"SELECT 1 FROM {quote(table)} LIMIT 0")
@@ -83,7 +60,7 @@ def structures(connection: Connection, tables: Collection[str]) -> dict[str, Str
         elif kind == "index" and (index := create_index(sql)):
             indexes.setdefault(table, []).append(index)
     return {
-        table: _Reader(table, create_table(sql), names).structure(indexes.get(table, ()))
+        table: describe(table, create_table(sql), indexes.get(table, ()), names)
         for table, sql in creates.items()
     }
 
@@ -113,179 +90,8 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
 
 
 def _rows(connection: Connection, table: str, create: CreateTable, file: int) -> int | None:
-    if "WITHOUT" in {token.word for token in create.options}:
+    if not create.has_rowid:
         return None
     sql = f"SELECT max(_rowid_) FROM {quote(table)}"
     highest: int = connection.exec_driver_sql(sql).scalar_one() or 0
     return highest if 0 <= highest <= file else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads one table's text; `names` are all tables by their names in small letters."""
-
-    table: str
-    create: CreateTable
-    names: Mapping[str, str]
-
-    def structure(self, indexes: Iterable[CreateIndex]) -> Structure:
-        constraints = list(self.create.constraints())
-        return Structure(
-            columns=tuple(self._column(item) for item in self.create.columns),
-            indexes=(
-                *(found for pair in constraints if (found := self._key(*pair))),
-                *map(self._index, indexes),
-            ),
-            checks=tuple(
-                Check(_name(found), self._spell(bracketed(found.body)))
-                for _, found in constraints
-                if found.kind == "check"
-            ),
-            foreign_keys=tuple(
-                self._foreign_key(*pair) for pair in constraints if pair[1].kind == "foreign key"
-            ),
-            options=tuple(
-                (" ".join(token.text.lower() for token in option), "yes")
-                for option in split(self.create.options)
-                if option
-            ),
-        )
-
-    @property
-    def _columns(self) -> dict[str, str]:
-        names = [item.column.name for item in self.create.columns if item.column]
-        return {name.lower(): name for name in names}
-
-    def _spell(self, tokens: Tokens) -> str:
-        return expression(unqualified(tokens, self.table), self._columns)
-
-    def _column(self, item: Item) -> Column:
-        found = {constraint.kind: constraint for constraint in item.constraints}
-        generated, not_null, collate = (
-            found.get(kind) for kind in ("generated", "not null", "collate")
-        )
-        primary = found.get("primary key")
-        assert item.column is not None
-        return Column(
-            name=item.column.name,
-            type=_type(item.type),
-            nullable=not_null is None,
-            default=self._default(found.get("default")),
-            collation=collate.body[1].name.upper() if collate else None,
-            auto_increment=primary is not None and "AUTOINCREMENT" in primary.words,
-            generated=self._spell(bracketed(generated.body)) if generated else None,
-            stored=generated is not None and "STORED" in generated.words,
-            extra=_on_conflict(not_null),
-        )
-
-    def _default(self, constraint: Constraint | None) -> str | None:
-        if constraint is None:
-            return None
-        value = constraint.body[1:]
-        while value[0].text == "(" and len(list(top_level(value))) == 1:
-            value = bracketed(value)
-        return self._spell(value)
-
-    def _key(self, item: Item, constraint: Constraint) -> Index | None:
-        """The index of a PRIMARY KEY or UNIQUE, which SQLite has no name of its own for."""
-        if constraint.kind not in ("primary key", "unique"):
-            return None
-        parts = [self._part(tokens) for tokens in split(bracketed(constraint.body)) if tokens]
-        if item.column:
-            descending = "DESC" in constraint.words
-            parts = [(IndexPart(item.column.name, descending=descending), "")]
-        columns = ", ".join(part.column or "" for part, _ in parts)
-        primary = constraint.kind == "primary key"
-        return Index(
-            name="PRIMARY" if primary else f"unique ({columns})",
-            kind="primary" if primary else "unique",
-            parts=tuple(part for part, _ in parts),
-            extra=_joined([*(collation for _, collation in parts), _on_conflict(constraint)]),
-        )
-
-    def _index(self, index: CreateIndex) -> Index:
-        parts = [self._part(tokens) for tokens in split(index.parts)]
-        return Index(
-            name=declared(index.name.name, self.table),
-            kind="unique" if index.unique else "key",
-            parts=tuple(part for part, _ in parts),
-            extra=_joined([*(collation for _, collation in parts), self._spell(index.where)]),
-        )
-
-    def _part(self, tokens: Tokens) -> tuple[IndexPart, str]:
-        """A part of an index, and the collation that it is given there."""
-        descending = tokens[-1].word == "DESC"
-        if tokens[-1].word in ("ASC", "DESC"):
-            tokens = tokens[:-1]
-        collation = ""
-        if len(tokens) > 2 and tokens[-2].word == "COLLATE":
-            collation = f"{tokens[-1].name.upper()}"
-            tokens = tokens[:-2]
-        tokens = unqualified(tokens, self.table)
-        column = self._columns.get(tokens[0].name.lower()) if len(tokens) == 1 else None
-        text = None if column else self._spell(tokens)
-        word = f"{column or text} collate {collation}" if collation else ""
-        return IndexPart(column, text, descending=descending), word
-
-    def _foreign_key(self, item: Item, constraint: Constraint) -> ForeignKey:
-        body = constraint.body
-        at = constraint.words.index("REFERENCES")
-        places = list(top_level(body))
-        at = places[at]
-        parent, rest = body[at + 1].name, body[at + 2 :]
-        has_columns = bool(rest) and rest[0].text == "("
-        columns = [item.column.name] if item.column else self._listed(bracketed(body[:at]))
-        deferrable = " ".join(_behind(rest))
-        return ForeignKey(
-            name=_name(constraint),
-            columns=tuple(columns),
-            table=SELF if same(parent, self.table) else self.names.get(parent.lower(), parent),
-            references=tuple(t.name for t in bracketed(rest) if t.text != ",")
-            if has_columns
-            else (),
-            on_update=_rule(rest, "UPDATE"),
-            on_delete=_rule(rest, "DELETE") + (f" {deferrable}" if deferrable else ""),
-        )
-
-    def _listed(self, tokens: Tokens) -> list[str]:
-        names = [token.name for token in tokens if token.text != ","]
-        return [self._columns.get(name.lower(), name) for name in names]
-
-
-def _name(constraint: Constraint) -> str:
-    return constraint.name.name if constraint.name else ""
-
-
-def _type(tokens: Tokens) -> str:
-    text = ""
-    for token in tokens:
-        blank = " " if text and token.kind in ("word", "quoted", "string") else ""
-        text += blank + (token.word or token.text)
-    return text
-
-
-def _on_conflict(constraint: Constraint | None) -> str:
-    words = constraint.words if constraint else ()
-    if "CONFLICT" not in words:
-        return ""
-    return f"on conflict {words[words.index('CONFLICT') + 1].lower()}"
-
-
-def _joined(words: Iterable[str]) -> str:
-    return ", ".join(word for word in words if word)
-
-
-def _rule(tokens: Tokens, event: str) -> str:
-    words = [token.word for token in tokens]
-    for place in range(len(words) - 2):
-        if words[place] == "ON" and words[place + 1] == event:
-            two = words[place + 2] in ("SET", "NO")
-            return " ".join(words[place + 2 : place + (4 if two else 3)])
-    return "NO ACTION"
-
-
-def _behind(tokens: Tokens) -> Iterator[str]:
-    """`DEFERRABLE INITIALLY DEFERRED`, which changes when a key is looked at; else nothing."""
-    words = [token.word for token in tokens]
-    if words[-2:] == ["INITIALLY", "DEFERRED"] and "NOT" not in words[-4:]:
-        yield from words[-3:]

@@ -35,11 +35,7 @@ def rebuild(definition: Definition, create: str) -> Iterator[Statement]:
     """
     old, new = quote(definition.table), f"shardctl_new_{definition.table}"
     table = create_table(create)
-    columns = ", ".join(
-        quote(item.column.name)
-        for item in table.columns
-        if item.column and not item.constraint("generated")
-    )
+    columns = ", ".join(map(quote, table.stored))
     yield Statement(renamed(create, new))
     if any(token.word == "AUTOINCREMENT" for token in table.body):
         # A number once given is not given again, also where its row is gone.
@@ -48,7 +44,8 @@ def rebuild(definition: Definition, create: str) -> Iterator[Statement]:
             " WHERE name = ?",
             (new, definition.table),
         )
-    yield Statement(f"INSERT INTO {quote(new)} ({columns}) SELECT {columns} FROM {old}")
+    # OR ABORT: a constraint with ON CONFLICT IGNORE or REPLACE would leave rows out silently.
+    yield Statement(f"INSERT OR ABORT INTO {quote(new)} ({columns}) SELECT {columns} FROM {old}")
     yield Statement(f"DROP TABLE {old}")
     # Otherwise the renaming looks into views and other tables' triggers that name the table,
     # which is not there at this moment, and fails.
@@ -84,25 +81,29 @@ def drop_constraint(
     """One constraint less; a UNIQUE may also be an index of its own.
 
     Args:
-        names: all that the constraint may be called on this table.
+        names: all that the constraint may be called on this table; "" where it has no name.
     """
     text = definition.create
-    for item, constraint in create_table(text).constraints():
-        name = constraint.name.name if constraint.name else None
-        if constraint.kind == action.kind and (action.kind == "primary key" or name in names):
-            return rebuild(definition, edited(text, _removal(text, item, constraint)))
+    found = [
+        (item, constraint)
+        for item, constraint in create_table(text).constraints()
+        if constraint.kind == action.kind
+        and (action.kind == "primary key" or constraint.called in names)
+    ]
+    if len(found) == 1:
+        return rebuild(definition, edited(text, _removal(text, *found[0])))
     for further in definition.further:
         if (index := create_index(further)) and index.name.name in names:
             return iter([Statement(f"DROP INDEX {quote(index.name.name)}")])
     raise RevisionRefused(
-        f"table {definition.table} has no {action.kind} {action.name or ''} to drop:"
-        " name the constraint as the table's CREATE TABLE does"
+        f"table {definition.table} has {len(found) or 'no'} {action.kind} {action.name or ''} to"
+        " drop, where one is expected: give it a name of its own in the table's CREATE TABLE"
     )
 
 
 def _column(table: CreateTable, name: str, owner: str) -> Item:
     for item in table.columns:
-        if item.column and same(item.column.name, name):
+        if same(item.name, name):
             return item
     raise RevisionRefused(f"table {owner} has no column {name} to alter")
 

@@ -53,7 +53,8 @@ def renamed(
     edits = [(table.name.start, table.name.end, quote(name))]
     edits += _without_qualifiers(table.body, table.name.name)
     for _, found in table.constraints():
-        for token, now in ((found.parent, parent), (found.name, constraint)):
+        referred = found.reference[0] if found.reference else None
+        for token, now in ((referred, parent), (found.name, constraint)):
             if token and now(token.name) != token.name:
                 edits.append((token.start, token.end, quote(now(token.name))))
     return edited(text, edits)
