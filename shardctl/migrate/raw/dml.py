@@ -43,11 +43,11 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
     Raises:
         RevisionRefused: it cannot be told what it means for a month, or it needs `each_month`.
     """
-    if not statement.occurrences():
+    effect = _effect(statement) if statement.occurrences() else _Effect()
+    if not effect.tables:
         target = _target(statement)
-        found = {target: TableName(target.identifier or "")} if target else {}
-        return Clause(_name(target), (statement.splice(found),), data=True)
-    effect = _effect(statement)
+        alone = {target: TableName(_name(target))} if target else {}
+        return Clause(_name(target), (statement.splice(alone),), data=True)
     plain = [_name(token) for token in effect.changed if token not in effect.tables]
     families = [_name(token) for token in effect.changed if token in effect.tables]
     if plain and not each_month:
@@ -78,9 +78,9 @@ class _Effect:
         inserts: whether it makes rows, out of values or out of rows that it reads.
     """
 
-    tables: tuple[Token, ...]
-    qualifiers: tuple[Token, ...]
-    changed: tuple[Token | None, ...]
+    tables: tuple[Token, ...] = ()
+    qualifiers: tuple[Token, ...] = ()
+    changed: tuple[Token | None, ...] = ()
     inserts: str = ""
 
 
@@ -107,9 +107,11 @@ def _effect(statement: Statement) -> _Effect:
             qualifiers.append(token)
         elif place != "column":
             raise unclear(statement, token)
+    if qualifiers and not tables:
+        raise unclear(statement, qualifiers[0])
     tokens = {token.start: token for token in statement.tokens}
     changed = [
-        tokens.get(table.this.meta.get("start", -1)) if table else None
+        tokens.get(table.this.meta.get("start", -1)) if isinstance(table, exp.Table) else None
         for table in _changed(tree, statement)
     ]
     rows = isinstance(tree.expression, exp.Query)
@@ -156,10 +158,10 @@ def _changed(
     if isinstance(tree, exp.Delete):
         named = tree.args.get("tables") or [tree.this]
         return [known.get(table.name) for table in named]
-    qualifiers = [assignment.this.args.get("table") for assignment in tree.expressions]
-    if not all(qualifiers):
+    columns = [assignment.this for assignment in tree.expressions]
+    if not all(isinstance(column, exp.Column) and column.table for column in columns):
         return list(known.values())
-    return [known.get(name.name) for name in qualifiers]
+    return [known.get(column.table) for column in columns]
 
 
 def _is_outer(table: exp.Table) -> bool:
