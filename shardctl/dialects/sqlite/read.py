@@ -82,7 +82,7 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     if connection.exec_driver_sql(
         "SELECT sqlite_compileoption_used('ENABLE_DBSTAT_VTAB')"
     ).scalar_one():
-        used = dict(connection.exec_driver_sql(_BYTES).tuples().all())
+        used = {row[0]: row[1] for row in connection.exec_driver_sql(_BYTES)}
     return {
         table: Size(_rows(connection, table, create, file), used.get(table))
         for table, create in creates.items()
