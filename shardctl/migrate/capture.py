@@ -133,7 +133,6 @@ _COMMENT_OR_STRING = re.compile(
 )
 _INNERMOST = re.compile(r"\([^()]*\)")
 _READS = {"select", "show", "explain", "describe", "desc", "values", "table"}
-_READS |= {"savepoint", "release", "rollback"}  # of a Session; they change nothing by themselves
 
 
 def _reads_only(sql: str) -> bool:

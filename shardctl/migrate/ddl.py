@@ -101,7 +101,7 @@ def table_of(construct: Any) -> str:
             | ddl.DropIndex(element=item)
             | ddl.AddConstraint(element=item)
             | ddl.DropConstraint(element=item)
-        ):
+        ) if item.table is not None:
             return str(item.table.name)
     raise RevisionRefused(
         f"{type(construct).__name__} is not known here: write it as op.execute('…')"

@@ -43,6 +43,7 @@ class Indexed:
 
     def note(self, construct: Any) -> None:
         """Remember the indexes that a construct brings."""
+        items: list[Any]
         match construct:
             case ddl.CreateTable(element=table):
                 items = [*table.constraints]
