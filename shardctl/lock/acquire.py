@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, literal, select, update
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
 
 from shardctl import ledger
@@ -50,16 +50,13 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
         row = _row(database, connection, token, command)
         taken = _take(database, connection, row, time.monotonic() + wait)
         fence = taken.fence + 1
-        pulse = _pulse(database, connection, fence, token)
         try:
-            _end_orphans(database, connection, taken)
-            _update(connection, fence, orphans="")
-            if pulse:
-                pulse.start()
-            yield Lease(fence, token, Ledger(database.dialect, fence, token), pulse)
+            with _pulse(database, connection, fence, token) as pulse:
+                with database.connect() as other:
+                    _end_orphans(database, other, taken)
+                    _update(other, fence, orphans="")
+                yield Lease(fence, token, Ledger(database.dialect, fence, token), pulse)
         finally:
-            if pulse:
-                pulse.stop()
             with suppress(DBAPIError):  # the server is away: the next one finds our claim gone
                 _update(connection, fence, held=False)
 
@@ -107,21 +104,22 @@ def _take(
 def _won(database: Database, connection: Connection, seen: Holder, row: dict[str, Any]) -> bool:
     """Whether our row stands there now; one of several who try at once is first."""
     lock, heartbeat = schema.lock, schema.heartbeat
-    take = update(lock).where(lock.c.name == schema.LOCK, lock.c.fence == seen.fence)
-    if seen.held and seen.beat is not None:
-        still = select(literal(1)).where(heartbeat.c.beat_at == seen.beat)
-        take = take.where(exists(still))
+    fence = seen.fence + 1
     orphans = " ".join(filter(None, (*seen.orphans, seen.token)))
     beats = row["connection_id"] is not None
-    beat = {"fence": seen.fence + 1, "beat_at": utc_now() if beats else None}
+    # Both rows bear the fencing number, and whoever changes it begins with this one.
+    beat = update(heartbeat).where(
+        heartbeat.c.name == schema.LOCK,
+        heartbeat.c.fence == seen.fence,
+        heartbeat.c.beat_at.is_not_distinct_from(seen.beat),
+    )
+    take = update(lock).where(lock.c.name == schema.LOCK)
     try:
         with database.dialect.transaction(connection):
-            taken = take.values(row | {"fence": seen.fence + 1, "orphans": orphans})
-            if not connection.execute(taken).rowcount:
-                return False
-            connection.execute(
-                update(heartbeat).where(heartbeat.c.name == schema.LOCK).values(beat)
-            )
+            first = beat.values(fence=fence, beat_at=utc_now() if beats else None)
+            if not connection.execute(first).rowcount:
+                return False  # another was faster, or the owner has given a sign of life
+            connection.execute(take.values(row | {"fence": fence, "orphans": orphans}))
     except DBAPIError as error:
         if database.dialect.is_lock_timeout(error):
             return False
@@ -129,14 +127,16 @@ def _won(database: Database, connection: Connection, seen: Holder, row: dict[str
     return True
 
 
-def _pulse(database: Database, connection: Connection, fence: int, token: str) -> Pulse | None:
+def _pulse(
+    database: Database, connection: Connection, fence: int, token: str
+) -> AbstractContextManager[Pulse | None]:
     """The heartbeat, where a server stands between the processes.
 
     SQLite's are on one machine, where a process that lives is seen to live; and a beat would
     wait for every long transaction of its own process.
     """
     if database.dialect.connection_id(connection) is None:
-        return None
+        return nullcontext()
     return Pulse(connection, database.dialect, fence, claim_of(token))
 
 

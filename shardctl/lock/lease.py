@@ -55,7 +55,7 @@ class Pulse:
     """Signs of life, sent from a thread of its own over a connection that is its own meanwhile."""
 
     def __init__(self, connection: Connection, dialect: Dialect, fence: int, claim: str) -> None:
-        """Nothing is sent before `start`.
+        """Nothing is sent before `with`.
 
         Args:
             claim: the token that the connection has claimed, claimed anew when it broke.
@@ -69,14 +69,15 @@ class Pulse:
         self._last = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="shardctl heartbeat", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Pulse:
         """Begin to send, in the background."""
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Send no more; the connection is the caller's again."""
         self._stop.set()
-        self._thread.join(timeout=BEAT)
+        self._thread.join()
 
     def is_lost(self) -> bool:
         """Whether the lease was taken over, or may have been for want of signs of life."""

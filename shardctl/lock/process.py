@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+_ENDED = ("Z", "X")  # one that was killed stays as a zombie until its parent asks for it
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A process, on any machine.
@@ -31,17 +34,21 @@ class Process:
     @classmethod
     def this(cls) -> Process:
         """The process that asks."""
-        pid = os.getpid()
-        host = socket.gethostname()
-        return cls(_user(), host, _machine(host), pid, _started(pid))
+        pid, host = os.getpid(), socket.gethostname()
+        stat = _stat(pid)
+        return cls(_user(), host, _machine(host), pid, stat[1] if stat else None)
 
     def is_gone(self) -> bool:
         """Whether it has certainly ended. False for a process that cannot be seen from here."""
-        if self.machine != _machine(socket.gethostname()):
+        if self.machine != _machine(socket.gethostname()) or os.name != "posix":
             return False
-        if self.started is not None:
-            return _started(self.pid) != self.started
-        return os.name == "posix" and not _answers(self.pid)
+        if not _answers(self.pid):
+            return True
+        stat = _stat(self.pid)
+        if stat is None or self.started is None:
+            return False
+        state, started = stat
+        return state in _ENDED or started != self.started
 
 
 def _user() -> str:
@@ -63,17 +70,18 @@ def _machine(host: str) -> str:
         return host
 
 
-def _started(pid: int) -> int | None:
-    """Field 22 of /proc/<pid>/stat (proc_pid_stat(5)); None: no such process, or one that ended.
+def _stat(pid: int) -> tuple[str, int] | None:
+    """State and time of start, fields 3 and 22 of /proc/<pid>/stat (proc_pid_stat(5)).
 
-    A process that was killed stays as a zombie until its parent asks for it.
+    None where the system does not show them; not even a process that lives may be shown, when
+    it is another user's (hidepid).
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # the command's name, in brackets, may hold anything
-    return None if fields[0] in "ZX" else int(fields[19])
+    return fields[0], int(fields[19])
 
 
 def _answers(pid: int) -> bool:
