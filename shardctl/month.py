@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -80,3 +81,17 @@ class Month:
 
     def __str__(self) -> str:
         return f"{self.year:04}-{self.month:02}"
+
+
+def spans(months: Iterable[Month]) -> str:
+    """Months as people list them: `2020-05 to 2026-10 (78 months), 2027-01`."""
+    runs: list[tuple[Month, Month]] = []
+    for month in sorted(months):
+        if runs and month == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], month
+        else:
+            runs.append((month, month))
+    return ", ".join(
+        str(first) if first == last else f"{first} to {last} ({last - first + 1} months)"
+        for first, last in runs
+    )

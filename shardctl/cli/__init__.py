@@ -135,7 +135,10 @@ def _options_first(arguments: Sequence[str]) -> list[str]:
     remaining = iter(arguments)
     for argument in remaining:
         if argument in ("--config", "--url"):
-            first += [argument, *islice(remaining, 1)]
+            value = list(islice(remaining, 1))
+            if not value:
+                return [argument]  # which Typer refuses for the want of its value
+            first += [argument, *value]
         elif argument in ("--debug", "--quiet") or argument.startswith(("--config=", "--url=")):
             first.append(argument)
         elif argument == "--":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shardctl.cli.output import as_json
 from shardctl.cli.progress import progress
 from shardctl.cli.session import AsJson, FamilyName, session
+from shardctl.month import Month, spans
+
+if TYPE_CHECKING:
+    from shardctl.lifecycle.premake import Premade
 
 
 def premake(
@@ -39,10 +44,16 @@ def premake(
             wait=wait,
             report=report,
         )
-    if json:
-        run.say(as_json(made))
-        return
-    for each in made:
-        run.say(f"{each.table}: {'made' if each.made else each.reason}")
-    if not any(each.made for each in made):
-        run.say("nothing to do")
+    run.say(as_json(made) if json else _text(made))
+
+
+def _text(months: Sequence[Premade]) -> str:
+    lines = [f"{month.table}: made" for month in months if month.made]
+    others: dict[tuple[str, str], list[Month]] = {}
+    for month in months:
+        if not month.made:
+            others.setdefault((month.family, month.reason), []).append(month.month)
+    lines += [f"{family} {spans(each)}: {reason}" for (family, reason), each in others.items()]
+    if not any(month.made for month in months):
+        lines.append("nothing to do")
+    return "\n".join(lines)

@@ -8,6 +8,7 @@ import typer
 
 from shardctl.cli.output import as_json, count, estimate, size, table
 from shardctl.cli.session import AsJson, FamilyName, session
+from shardctl.month import spans
 
 if TYPE_CHECKING:
     from shardctl.lifecycle.status import FamilyStatus, MonthStatus
@@ -23,8 +24,8 @@ def status(context: typer.Context, family: FamilyName = None, json: AsJson = Fal
 
 
 def _text(family: FamilyStatus) -> str:
-    head = f"{family.family}: template {family.template}, revision {family.revision or 'none'}"
-    lines = [head]
+    template = family.template if family.has_template else f"{family.template} (missing)"
+    lines = [f"{family.family}: template {template}, revision {family.revision or 'none'}"]
     if family.months:
         rows = [
             (
@@ -40,12 +41,12 @@ def _text(family: FamilyStatus) -> str:
         lines.append(table(("month", "table", "revision", "rows", "size", "structure"), rows))
     for month in family.months:
         lines += [f"{month.table}: {difference}" for difference in month.differences]
-    if family.unfinished:
-        lines.append(f"unfinished: {family.unfinished}; run 'shardctl upgrade' to go on")
+    lines += [f"unfinished: {run}" for run in family.unfinished]
     if family.gaps:
-        lines.append(f"missing: {', '.join(map(str, family.gaps))}")
-    lines += [f"no month of it: {name} ({reason})" for name, reason in family.skipped]
-    lines.append(f"runway: {count(family.runway_months, 'month')}")
+        lines.append(f"missing: {spans(family.gaps)}")
+    lines += [f"left out: {name} ({reason})" for name, reason in family.skipped]
+    runway = count(family.runway_months, "month")
+    lines.append(f"runway: {runway}, {family.first_missing} is the first that is missing")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardctl.errors import InvalidMonth
-from shardctl.month import Month
+from shardctl.month import Month, spans
 
 months = st.builds(Month, st.integers(1, 9999), st.integers(1, 12))
 near = st.builds(Month, st.integers(1900, 2100), st.integers(1, 12))
@@ -124,3 +124,19 @@ def test_formats() -> None:
     assert f"{Month(2026, 3)}" == str(Month(2026, 3)) == "2026-03"
     assert f"{Month(2026, 3):%y/%m}" == "26/03"
     assert f"{Month(26, 3):%Y%m}" == "002603"
+
+
+@given(st.sets(near))
+def test_spans_name_every_month_once(some: set[Month]) -> None:
+    named: list[Month] = []
+    for span in filter(None, spans(some).split(", ")):
+        first, _, last = span.partition(" (")[0].partition(" to ")
+        begin, end = Month.parse(first), Month.parse(last or first)
+        assert not named or begin - named[-1] > 1
+        named += [begin + step for step in range(end - begin + 1)]
+    assert named == sorted(some)
+
+
+def test_spans_read_well() -> None:
+    months = [Month(2027, 1), *(Month(2020, 11) + step for step in range(4))]
+    assert spans(months) == "2020-11 to 2021-02 (4 months), 2027-01"
