@@ -1,1 +1,3 @@
-"""From an Alembic revision to every month: capture, learn, locate, carry out. Alembic lives here."""
+"""From an Alembic revision to every month; Alembic is used nowhere else."""
+
+from __future__ import annotations

@@ -19,7 +19,7 @@ from shardctl.lock import Lease
 from shardctl.migrate.learn import existing_names
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Revision, Work, segments, work_of
+from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 from shardctl.report import Finished, Started, State, Step, TableDone
 from shardctl.structure import Structure
 
@@ -47,7 +47,7 @@ class Application:
     """One revision on its way through the tables.
 
     Attributes:
-        only: the tables that it is confined to; None for all.
+        confined: where it may run; None: everywhere.
     """
 
     site: Site
@@ -56,7 +56,7 @@ class Application:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     shown: Sequence[str]
-    only: Collection[str] | None = None
+    confined: Confined | None = None
 
     def carry_out(self) -> Outcome:
         """Run what is left of the revision on every table; what is done already is left alone.
@@ -203,7 +203,8 @@ class Application:
         rows: Rows,
     ) -> Work:
         live = details(look.get(member.table))
-        return work_of(member, numbers, self.clauses, self.lessons.get(table), live, rows)
+        lesson = self.lessons.get(table)
+        return work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
@@ -223,9 +224,9 @@ class Application:
         if not table:
             return (Member("", ""),)
         members = self.site.members(table)
-        if self.only is None:
+        if self.confined is None:
             return members
-        return tuple(member for member in members if member.table in self.only)
+        return tuple(member for member in members if member.table in self.confined)
 
     def _tables(self) -> set[str]:
         named = {table for table, _ in segments(self.clauses)}
@@ -240,8 +241,9 @@ class Application:
 
     def _failure(self, member: Member, number: int, words: str) -> str:
         up = self.revision.direction == "up"
+        where = member.table or "database"
         return (
-            f"{member.table or 'database'}: clause {number + 1} of {self.revision} failed: {words}\n"
+            f"{where}: clause {number + 1} of {self.revision} failed: {words}\n"
             "What was done before is recorded: mend the cause and run again to go on"
             + (", or give it up with shardctl downgrade" if up else "")
         )

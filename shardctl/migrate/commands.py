@@ -15,7 +15,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from shardctl.config import Config
-from shardctl.errors import ConfigError
+from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.report import Report, silent
@@ -120,7 +120,7 @@ def revision(
 
     with _translated():
         made = alembic.command.revision(
-            _alembic(config, Request(config, silent)),
+            _alembic(config),
             message,
             autogenerate=autogenerate,
             process_revision_directives=fill,
@@ -132,20 +132,39 @@ def revision(
 
 
 def _printed(config: Config, command: Callable[[AlembicConfig], None]) -> tuple[str, ...]:
-    alembic_config = _alembic(config, Request(config, silent))
-    alembic_config.stdout = text = io.StringIO()
+    text = io.StringIO()
     with _translated():
+        alembic_config = _alembic(config)
+        alembic_config.stdout = text
         command(alembic_config)
     return tuple(line for line in text.getvalue().splitlines() if line.strip())
 
 
 def _alembic(config: Config, request: Request | None = None) -> AlembicConfig:
+    """Alembic's configuration for one command; the caller translates what is raised here."""
     ini = config.path.parent / "alembic.ini"
     made = AlembicConfig(str(ini) if ini.exists() else None)
+    if not (config.migrations / "env.py").exists():
+        raise ConfigError(
+            f"{config.migrations} is no Alembic environment: there is no env.py; run shardctl init"
+        )
     # ConfigParser reads % as the beginning of a substitution.
     made.set_main_option("script_location", str(config.migrations).replace("%", "%%"))
     made.attributes[ATTRIBUTE] = request or Request(config, silent)
+    _load(made)
     return made
+
+
+def _load(made: AlembicConfig) -> None:
+    """Load all revision files, whose own mistakes are to be told as such."""
+    try:
+        ScriptDirectory.from_config(made).get_heads()
+    except (CommandError, ShardctlError):
+        raise
+    except Exception as error:  # what a file of the user's may raise is anything
+        raise ConfigError(
+            f"a revision file cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
 
 
 @contextmanager

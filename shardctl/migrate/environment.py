@@ -83,32 +83,32 @@ def _run(
             "leave --sql out, or see shardctl upgrade --dry-run"
         )
     database = open_database(request.config.url)
-    with _translated(database), opened(database, request.config, request.report) as site:
-        with database.connect() as connection:
-            options.setdefault(
-                "include_name", _include_name(site, options.pop("include_name", None))
-            )
-            context.configure(connection=connection, target_metadata=target_metadata, **options)
-            migration = context.get_context()
-            inner = migration._migrations_fn
-            command = getattr(inner, "__name__", "")
-            if command not in ("upgrade", "downgrade"):
-                context.run_migrations()
-            elif request.dry_run:
-                with walking(site, migration, None, destructive=True) as walk:
-                    heads = migration.get_current_heads()
-                    for step in _steps(command, inner, heads, migration, walk, request):
-                        step.migration_fn()
-            else:
-                with lock.acquire(database, command=command) as lease:
-                    sweep(connection, database.dialect)
-                    with walking(
-                        site, migration, lease, destructive=request.allow_destructive
-                    ) as walk:
-                        migration._migrations_fn = lambda heads, mc: _steps(
-                            command, inner, heads, mc, walk, request
-                        )
-                        context.run_migrations()
+    with (
+        _translated(database),
+        opened(database, request.config, request.report) as site,
+        database.connect() as connection,
+    ):
+        options["include_name"] = _include_name(site, options.get("include_name"))
+        context.configure(connection=connection, target_metadata=target_metadata, **options)
+        migration = context.get_context()
+        inner = migration._migrations_fn  # private, but the only way in
+        command = getattr(inner, "__name__", "")
+        if command not in ("upgrade", "downgrade"):
+            context.run_migrations()
+        elif request.dry_run:
+            heads = migration.get_current_heads()
+            with walking(site, migration, None, destructive=True) as walk:
+                for step in _steps(command, inner, heads, migration, walk, request):
+                    step.migration_fn()
+        else:
+            destructive = request.allow_destructive
+            with lock.acquire(database, command=command) as lease:
+                sweep(connection, database.dialect)
+                with walking(site, migration, lease, destructive=destructive) as walk:
+                    migration._migrations_fn = lambda heads, migration: _steps(
+                        command, inner, heads, migration, walk, request
+                    )
+                    context.run_migrations()
 
 
 def _steps(

@@ -13,11 +13,11 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, AddConstraint, Clause, Names, ObjectName, Part, Sql
-from shardctl.dialects import Statement, text_of
-from shardctl.errors import RevisionRefused
+from shardctl.errors import AccessDenied, RevisionRefused
 from shardctl.migrate.locate import Lesson, details, locate
 from shardctl.migrate.loss import narrowing
 from shardctl.migrate.scratch import Scratch
+from shardctl.migrate.wording import worded
 from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
 
 Named = TypeVar("Named", Check, ForeignKey)
@@ -93,20 +93,21 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
     """Run one clause on the copy of its table; gives the text that the template would get."""
     dialect = scratch.dialect
     if not clause.table:
-        return text_of(
-            [dialect.fill(a.parts, Names()) for a in clause.actions if isinstance(a, Sql)]
-        )
+        return worded(clause, dialect, scratch.families)
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
-            return _shown(clause, before, scratch)
+            return worded(clause, dialect, scratch.families)
         raise RevisionRefused(
             f"clause {number + 1} changes {clause.table}, but there is neither a family nor a "
             f"table of that name; families: {', '.join(sorted(scratch.families)) or 'none'}"
         )
-    text = _shown(clause, before, scratch)
+    real = {name: family.template for name, family in scratch.families.items()}
+    declared = Names(real, existing=existing_names(before, before))
+    structural = any(not isinstance(action, Sql) for action in clause.actions)
+    definition = scratch.definition(clause.table) if structural else None
+    text = worded(clause, dialect, scratch.families, declared, definition)
     own = scratch.structure(clause.table)
     names = replace(scratch.names(clause.table), existing=existing_names(before, own))
-    definition = scratch.definition(clause.table)
     try:
         statements = tuple(
             statement
@@ -116,21 +117,16 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
         if not clause.data:
             scratch.run(clause, statements)
     except DBAPIError as error:
+        if dialect.is_access_denied(error):
+            raise AccessDenied(
+                f"the server denies what clause {number + 1} needs, nothing was changed: "
+                f"{dialect.words(error)}"
+            ) from error
         raise RevisionRefused(
             f"clause {number + 1} fails on an empty copy of {clause.table}, nothing was changed: "
             f"{dialect.words(error)}\n  {text}"
         ) from error
     return text
-
-
-def _shown(clause: Clause, before: Structure | None, scratch: Scratch) -> str:
-    real = {name: family.template for name, family in scratch.families.items()}
-    names = Names(real, existing=existing_names(before, before))
-    statements: list[Statement] = []
-    for action in clause.actions:
-        definition = scratch.definition(clause.table) if not isinstance(action, Sql) else None
-        statements += scratch.dialect.render(action, names.table(clause.table), names, definition)
-    return text_of(statements)
 
 
 def _declared(after: Structure, before: Structure | None, clause: Clause) -> Structure:
@@ -186,14 +182,3 @@ def lived(clauses: Sequence[Clause], lessons: Mapping[str, Lesson], scratch: Scr
         live = details(scratch.structure(clause.table))
         if number not in locate(lesson, clause.table, live, ()):
             _try(clause, lesson.states[lesson.clauses.index(number)], scratch, number)
-
-
-def words(clause: Clause, scratch: Scratch) -> str:
-    """A clause as a person reads it, told without the table at hand."""
-    real = Names({name: family.template for name, family in scratch.families.items()})
-    return "; ".join(
-        scratch.dialect.fill(action.parts, real).sql
-        if isinstance(action, Sql)
-        else f"{clause.table}: {action}"
-        for action in clause.actions
-    )

@@ -68,10 +68,7 @@ def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int])
         Contradiction: it is neither as a clause finds it nor as it leaves it.
     """
     states = [details(state) for state in lesson.states]
-    touched = {
-        number: _touched(before, after)
-        for number, (before, after) in zip(lesson.clauses, pairwise(states), strict=True)
-    }
+    touched = touches(lesson)
     done = {number for number in lesson.clauses if not touched[number] and number in recorded}
     for component in _components(touched):
         keys = set[Key]().union(*(touched[number] for number in component))
@@ -84,6 +81,15 @@ def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int])
         position = min((stop for stop in reached if stop >= least), default=reached[-1])
         done.update(component[:position])
     return frozenset(done)
+
+
+def touches(lesson: Lesson) -> dict[int, frozenset[Key]]:
+    """For each clause, the details that it changes; none where it has no visible effect."""
+    stages = pairwise([details(state) for state in lesson.states])
+    return {
+        number: _touched(before, after)
+        for number, (before, after) in zip(lesson.clauses, stages, strict=True)
+    }
 
 
 def projected(lesson: Lesson, live: Details) -> dict[Key, object]:

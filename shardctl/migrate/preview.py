@@ -10,7 +10,7 @@ from shardctl.clause import Clause
 from shardctl.ledger import rows_of
 from shardctl.migrate.locate import Details, Lesson, details, projected
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Revision, Work, segments, work_of
+from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 
 
 @dataclass(slots=True)
@@ -25,12 +25,12 @@ class Foresight:
         revision: Revision,
         clauses: Sequence[Clause],
         lessons: Mapping[str, Lesson],
-        only: Collection[str] | None = None,
+        confined: Confined | None = None,
     ) -> tuple[Work, ...]:
         """What every table needs of a revision, in the order in which it would be done.
 
         Args:
-            only: the tables that the revision is confined to; None for all.
+            confined: where the revision may run; None: everywhere.
 
         Raises:
             Contradiction: a table is neither as a clause finds it nor as it leaves it.
@@ -42,13 +42,13 @@ class Foresight:
             members = [
                 member
                 for member in (self.site.members(table) if table else (Member("", ""),))
-                if only is None or member.table in only
+                if confined is None or member.table in confined
             ]
             self._look(members)
             lesson = lessons.get(table)
             for member in members:
                 live = self.known[member.table]
-                found.append(work_of(member, numbers, clauses, lesson, live, rows))
+                found.append(work_of(member, numbers, clauses, lesson, live, rows, confined))
                 if lesson:
                     met[member.table] = member, lesson
         for member, lesson in met.values():

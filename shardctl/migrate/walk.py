@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from alembic.operations import MigrateOperation
 from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
 
 from shardctl import ledger
 from shardctl.clause import Clause
-from shardctl.errors import Destructive, Refused, RevisionEdited
+from shardctl.errors import Destructive, Refused, RevisionEdited, RevisionRefused, ShardctlError
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.apply import Application, Outcome, outcome_of
 from shardctl.migrate.capture import capture
 from shardctl.migrate.compile import compile_ops
-from shardctl.migrate.learn import learn, lived, words
+from shardctl.migrate.learn import learn, lived
+from shardctl.migrate.locate import Lesson, touches
 from shardctl.migrate.preview import Foresight
 from shardctl.migrate.scratch import Scratch, scratch
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Revision, Work, lessons_of
+from shardctl.migrate.wording import worded
+from shardctl.migrate.work import Confined, Revision, Work, lessons_of
 from shardctl.report import State, Step
-from shardctl.structure import Structure
+from shardctl.structure import Key, Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +82,39 @@ class Walk:
             revision: the same revision, on its way down.
             function: its `downgrade`.
         """
-        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-        ran = {table for (_, table), row in rows.items() if row.how != "found"}
-        lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
+        lessons = lessons_of(run.clauses, run.states)
+        lived(run.clauses, lessons, self.scratch)
         prepared = self._prepare(revision, function)
-        return self._run(prepared, only=ran)
+        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        back = lessons_of(prepared.clauses, prepared.states)
+        return self._run(prepared, self._where_it_ran(rows, lessons, back))
 
-    def _run(self, prepared: Prepared, only: set[str] | None = None) -> Outcome:
+    def _where_it_ran(
+        self,
+        rows: Mapping[tuple[int, str], ledger.ClauseRow],
+        lessons: Mapping[str, Lesson],
+        back: Mapping[str, Lesson],
+    ) -> Confined:
+        """Where a revision is to be undone: not what a table had had without it."""
+        confined: dict[str, Collection[int]] = {}
+        for name, lesson in back.items():
+            there = touches(lessons[name]) if name in lessons else {}
+            for member in self.site.members(name):
+                of_table = {n: row for (n, table), row in rows.items() if table == member.table}
+                had = [
+                    there.get(n, frozenset()) for n, row in of_table.items() if row.how == "found"
+                ]
+                if len(had) == len(of_table):
+                    continue
+                spared = frozenset[Key]().union(*had)
+                confined[member.table] = [
+                    n for n, keys in touches(lesson).items() if not keys & spared
+                ]
+        return confined
+
+    def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
-        works = self.foresight.works(prepared.revision, prepared.clauses, lessons, only)
+        works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
         if self.lease is None:
             return self._foreseen(prepared, works)
         revision = prepared.revision
@@ -100,7 +128,7 @@ class Walk:
                 states=prepared.states,
             )
         application = Application(
-            self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, only
+            self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, confined
         )
         outcome = application.carry_out()
         self.lease.ledger.finish_run(self.site.connection, revision.id, revision.direction)
@@ -118,10 +146,11 @@ class Walk:
         if run is not None:
             self._allow(revision, run.clauses)
             lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
-            shown = tuple(words(clause, self.scratch) for clause in run.clauses)
+            dialect, families = self.site.database.dialect, self.site.families
+            shown = tuple(worded(clause, dialect, families) for clause in run.clauses)
             return Prepared(revision, run.clauses, run.states, shown, begun=True)
         clauses = compile_ops(
-            capture(function, self.migration),
+            self._captured(revision, function),
             self.migration,
             tuple(self.site.families),
             self.site.database.dialect,
@@ -130,6 +159,18 @@ class Walk:
         learned = learn(clauses, self.scratch)
         self._allow(revision, learned.clauses)
         return Prepared(revision, learned.clauses, learned.states, learned.shown, begun=False)
+
+    def _captured(
+        self, revision: Revision, function: Callable[[], None]
+    ) -> tuple[MigrateOperation, ...]:
+        try:
+            return capture(function, self.migration)
+        except (ShardctlError, CommandError):
+            raise
+        except Exception as error:  # what a revision of the user's may raise is anything
+            raise RevisionRefused(
+                f"{revision} raised {type(error).__name__}: {error}; nothing was changed"
+            ) from error
 
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...]) -> Outcome:
         for work in works:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from shardctl.catalog import Member
 from shardctl.clause import Clause
@@ -29,6 +30,10 @@ class Revision:
     def __str__(self) -> str:
         way = "" if self.direction == "up" else "downgrade of "
         return f"{way}{self.id} {self.title}".rstrip()
+
+
+Confined: TypeAlias = Mapping[str, Collection[int]]
+"""The tables that a revision is confined to, and the clauses that it may run on each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ def work_of(
     lesson: Lesson | None,
     live: Details,
     rows: Mapping[tuple[int, str], ClauseRow],
+    confined: Confined | None = None,
 ) -> Work:
     """What one table needs of a segment, told from how it looks and from the ledger.
 
@@ -89,6 +95,7 @@ def work_of(
         lesson: what the revision does to tables of this kind; None for SQL on no known table.
         live: how the table looks now.
         rows: what the ledger has of this run.
+        confined: where the revision may run; None: everywhere.
 
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
@@ -96,6 +103,8 @@ def work_of(
     recorded = {
         number for number, table in rows if table == member.table and rows[number, table].done
     }
+    if confined is not None:
+        segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
     had = locate(lesson, member.table, live, recorded) if lesson and structural else frozenset()
     template = bool(member.family) and member.month is None
