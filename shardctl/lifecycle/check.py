@@ -1,0 +1,137 @@
+"""What is not as it should be, for a scheduler that looks every day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from shardctl import ledger
+from shardctl.config import Config
+from shardctl.family import Family
+from shardctl.lifecycle.database import has_rows, site_of
+from shardctl.lifecycle.status import FamilyStatus, standing
+from shardctl.migrate.site import Site
+from shardctl.structure import Column, Structure
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it should be.
+
+    Attributes:
+        message: it in one sentence, and what to do.
+        family: the family that it concerns; "" where it is the whole database.
+        table: the table that it concerns; "" where it is the whole family.
+        severity: a warning works today, and may lose something some day.
+    """
+
+    message: str
+    family: str = ""
+    table: str = ""
+    severity: Severity = "error"
+
+
+def check(config: Config, *, now: datetime | None = None) -> tuple[Problem, ...]:
+    """All problems of all families, and of the database; reads only.
+
+    The runway is short when fewer months are there, the present one counted, than a family's
+    `premake`: so a premake that runs once a month has a month to be repaired in.
+
+    Args:
+        now: an aware datetime in place of the clock's.
+
+    Raises:
+        DatabaseUnavailable: the server does not answer or refuses us.
+    """
+    with site_of(config) as site:
+        found = [*_unfinished(site)]
+        templates = site.database.dialect.structures(
+            site.connection, [family.template for family in config.families.values()]
+        )
+        for family in standing(site, config.families, now):
+            found += _of_template(site, family, templates.get(family.template))
+            found += _of_months(site.families[family.family], family)
+    return tuple(found)
+
+
+def _unfinished(site: Site) -> Iterator[Problem]:
+    for run in ledger.unfinished(site.connection):
+        way = "upgrade" if run.direction == "up" else "downgrade"
+        yield Problem(
+            f"the {way} of revision {run.revision}, begun {run.begun_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"is unfinished: run 'shardctl {way}' to go on with it"
+        )
+
+
+def _of_template(
+    site: Site, family: FamilyStatus, structure: Structure | None
+) -> Iterator[Problem]:
+    name, template = family.family, family.template
+    if structure is None:
+        yield Problem(
+            "the template is missing, new months cannot be made: run 'shardctl upgrade', whose "
+            f"baseline revision makes it, or 'shardctl adopt {name}'",
+            name,
+            template,
+        )
+        return
+    if has_rows(site, template):
+        yield Problem(
+            "the template has rows: an application writes to the family's own name; move them to "
+            "their months and mend it",
+            name,
+            template,
+        )
+    columns = {column.name: column for column in structure.columns}
+    declared = site.families[name]
+    for column in filter(None, (*declared.key, declared.time)):
+        if column not in columns:
+            yield Problem(
+                f"the configuration names column {column}, which the template has not",
+                name,
+                template,
+            )
+        elif column in declared.key and (reason := _loose(columns[column])):
+            yield Problem(f"key column {column} {reason}", name, template, "warning")
+
+
+def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
+    name = family.family
+    if family.runway_months < max(declared.premake, 1):
+        yield Problem(
+            f"the runway is short: {family.first_missing} is missing, {family.runway_months} "
+            f"of {declared.premake} months are there; run 'shardctl premake'",
+            name,
+        )
+    if family.gaps:
+        yield Problem(
+            f"months are missing: {', '.join(map(str, family.gaps))}; run "
+            "'shardctl premake --fill-gaps'",
+            name,
+        )
+    for month in family.months:
+        if month.differences:
+            only_order = all(difference.only_position for difference in month.differences)
+            yield Problem(
+                "differs from the template: " + "; ".join(map(str, month.differences)),
+                name,
+                month.table,
+                "warning" if only_order else "error",
+            )
+
+
+def _loose(column: Column) -> str:
+    """Why two different IDs may be one in this column; "" where they cannot."""
+    if column.type.lower().startswith(("float", "double", "real")):
+        return f"is {column.type}: neighbouring IDs become one; an integer or text keeps them apart"
+    collation = (column.collation or "binary").lower()
+    if collation.endswith(("binary", "_bin")):
+        return ""
+    return (
+        f"is compared by {column.collation}, which takes some different IDs for one (case, accents "
+        "or trailing blanks); a binary collation keeps them apart"
+    )

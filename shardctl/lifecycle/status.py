@@ -1,0 +1,201 @@
+"""How families stand: each month's revision and structure, what is missing, what is unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shardctl import ledger
+from shardctl.catalog import Member, Roster
+from shardctl.config import Config
+from shardctl.dialects import Size
+from shardctl.ledger import ClauseRow, Direction, MonthRow, Run
+from shardctl.lifecycle.database import revision_of, site_of, stamped
+from shardctl.migrate.site import Site
+from shardctl.month import Month
+from shardctl.structure import Difference, Structure, differences
+
+
+@dataclass(frozen=True, slots=True)
+class MonthStatus:
+    """One month table.
+
+    Attributes:
+        revision: the one it stands at; None where that is not known.
+        rows: the server's estimate; None where it has none.
+        bytes: data and indexes, likewise.
+        differences: from the template; none where that is absent.
+    """
+
+    month: Month
+    table: str
+    revision: str | None
+    rows: int | None
+    bytes: int | None
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRun:
+    """A revision that has not come to its end, and how many of a family's tables it is through."""
+
+    revision: str
+    direction: Direction
+    done: int
+    waiting: int
+
+    def __str__(self) -> str:
+        way = "upgrade to" if self.direction == "up" else "downgrade of"
+        return f"{way} {self.revision}: {self.done} tables done, {self.waiting} waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyStatus:
+    """One family.
+
+    Attributes:
+        template: the template's name.
+        has_template: whether it is there.
+        revision: the one that the database is at.
+        months: all month tables, in order of time.
+        gaps: the months that are missing between the first that exists and the present one.
+        skipped: tables that look like months but are none, each with the reason.
+        runway_months: how many months, from the present one on, are there without a hole.
+        first_missing: the month at which the runway ends.
+        unfinished: revisions that concern the family and have not come to their end.
+    """
+
+    family: str
+    template: str
+    has_template: bool
+    revision: str | None
+    months: tuple[MonthStatus, ...]
+    gaps: tuple[Month, ...]
+    skipped: tuple[tuple[str, str], ...]
+    runway_months: int
+    first_missing: Month
+    unfinished: tuple[UnfinishedRun, ...]
+
+
+def status(
+    config: Config, family: str | None = None, *, now: datetime | None = None
+) -> tuple[FamilyStatus, ...]:
+    """How one family stands, or each; reads only, in a fixed number of queries.
+
+    Args:
+        family: its name; None for all.
+        now: an aware datetime in place of the clock's.
+
+    Raises:
+        UnknownFamily: the configuration does not declare it.
+        DatabaseUnavailable: the server does not answer or refuses us.
+    """
+    names = tuple(config.families) if family is None else (config.family(family).name,)
+    with site_of(config) as site:
+        return standing(site, names, now)
+
+
+def standing(
+    site: Site, names: Iterable[str], now: datetime | None = None
+) -> tuple[FamilyStatus, ...]:
+    """The same, of some families of a site that is open already."""
+    rosters = {name: roster for name, roster in site.rosters().items() if name in set(names)}
+    members = [member for roster in rosters.values() for member in roster.members]
+    tables = [member.table for member in members]
+    seen = _Seen(
+        site.look(members),
+        site.database.dialect.sizes(site.connection, tables),
+        ledger.months(site.connection),
+        revision_of(stamped(site)),
+    )
+    runs = [
+        (run, ledger.rows_of(site.connection, run.revision, run.direction))
+        for run in ledger.unfinished(site.connection)
+    ]
+    return tuple(
+        _family(roster, seen, tuple(filter(None, (_run(roster, *run) for run in runs))), now)
+        for roster in rosters.values()
+    )
+
+
+def past_gaps(roster: Roster, now: datetime | None = None) -> tuple[Month, ...]:
+    """The months before the present one that are missing though an earlier one exists."""
+    current = roster.family.current_month(now)
+    present = {member.month for member in roster.months}
+    first = min((month for month in present if month), default=current)
+    span = (first + number for number in range(max(current - first, 0)))
+    return tuple(month for month in span if month not in present)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was read of all tables together."""
+
+    structures: Mapping[str, Structure]
+    sizes: Mapping[str, Size]
+    known: Mapping[str, MonthRow]
+    revision: str | None
+
+
+def _family(
+    roster: Roster, seen: _Seen, unfinished: tuple[UnfinishedRun, ...], now: datetime | None
+) -> FamilyStatus:
+    family = roster.family
+    template = seen.structures.get(family.template)
+    first_missing = _first_missing(roster, now)
+    return FamilyStatus(
+        family=family.name,
+        template=family.template,
+        has_template=template is not None,
+        revision=seen.revision,
+        months=tuple(
+            _month(member.month, member, template, seen)
+            for member in roster.months
+            if member.month and member.table in seen.structures
+        ),
+        gaps=past_gaps(roster, now),
+        skipped=tuple((table.table, table.reason) for table in roster.lookalikes),
+        runway_months=first_missing - family.current_month(now),
+        first_missing=first_missing,
+        unfinished=unfinished,
+    )
+
+
+def _month(month: Month, member: Member, template: Structure | None, seen: _Seen) -> MonthStatus:
+    found = differences(template, seen.structures[member.table]) if template else ()
+    known = seen.known.get(member.table)
+    unmet = seen.revision if template and not found else None
+    size = seen.sizes.get(member.table, Size(None, None))
+    return MonthStatus(
+        month=month,
+        table=member.table,
+        revision=known.revision if known else unmet,
+        rows=size.rows,
+        bytes=size.bytes,
+        differences=found,
+    )
+
+
+def _first_missing(roster: Roster, now: datetime | None) -> Month:
+    present = {member.month for member in roster.months}
+    month = roster.family.current_month(now)
+    while month in present:
+        month += 1
+    return month
+
+
+def _run(
+    roster: Roster, run: Run, rows: Mapping[tuple[int, str], ClauseRow]
+) -> UnfinishedRun | None:
+    numbers = [n for n, clause in enumerate(run.clauses) if clause.table == roster.family.name]
+    if not numbers:
+        return None
+
+    def through(member: Member) -> bool:
+        """Whether every clause is recorded; data clauses never go to the template."""
+        wanted = [n for n in numbers if member.month or not run.clauses[n].data]
+        return all((row := rows.get((n, member.table))) and row.done for n in wanted)
+
+    done = sum(through(member) for member in roster.members)
+    return UnfinishedRun(run.revision, run.direction, done, len(roster.members) - done)
