@@ -258,7 +258,7 @@ def test_the_text_is_read_as_sqlite_reads_it(connection: Connection) -> None:
             column.name,
             column.type.replace(" ", ""),
             column.nullable and column.name not in keys,
-            {None: 0}.get(column.generated, 3 if column.stored else 2),
+            (3 if column.stored else 2) if column.generated else 0,
         )
         for column in found.columns
     ] == [
@@ -517,10 +517,6 @@ def test_an_alteration_keeps_rows_and_all_else(connection: Connection, alteratio
     assert [row for row in unchanged if row[3]] == [
         row for row in left if row[1:3] != ("t_order", "t_order") and row[3]
     ]
-    text = dialect.definition(connection, "t_order").create
-    assert all(
-        comment in text for comment in ("订单id, it's", "last, one") if "-- t_order," in text
-    )
 
 
 @pytest.mark.usefixtures("shape")
@@ -544,7 +540,7 @@ def test_a_rebuild_that_is_rolled_back_leaves_everything_as_it_was(
         with pytest.raises(InterruptedError):
             rebuild(last)
         assert (schema(connection), contents(connection)) == before
-    assert connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar_one() == 0
+        assert connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar_one() == 0
 
 
 @pytest.mark.parametrize("undone", ["check", "unique", "foreign key"])
@@ -651,6 +647,20 @@ def test_a_view_and_triggers_and_references_of_others_survive_a_rebuild(
     assert contents(connection, "v") == [("a", 2), ("b", 3)]
     make(connection, "PRAGMA foreign_keys = ON", "DELETE FROM t_order WHERE order_id = 'a'")
     assert contents(connection, "t_log") == [("b",)]
+
+
+def test_a_rebuild_deletes_no_row_that_refers_to_the_table(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE t_order (order_id TEXT PRIMARY KEY, coin INT)",
+        "CREATE TABLE t_log (order_id TEXT REFERENCES t_order ON DELETE CASCADE)",
+        ROWS,
+        "INSERT INTO t_log VALUES ('a')",
+        "PRAGMA foreign_keys = ON",  # a build of SQLite may begin with it
+    )
+    dialect.prepare(connection, zone="+00:00", lock_wait=1)
+    carry_out(connection, AlterColumn("coin", type="BIGINT"))
+    assert contents(connection, "t_log") == [("a",)]
 
 
 def test_a_number_given_once_is_not_given_again_after_a_rebuild(connection: Connection) -> None:

@@ -36,7 +36,8 @@ def describe(
         names: all tables of the file by their names in small letters: SQLite refers to a table
             whatever the case.
     """
-    return _Text(table, create, names).structure(indexes)
+    columns = {item.name.lower(): item.name for item in create.columns}
+    return _Text(table, create, names, columns, _numbered(create)).structure(indexes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class _Text:
     table: str
     create: CreateTable
     names: Mapping[str, str]
+    columns: Mapping[str, str]
+    numbered: str
 
     def structure(self, indexes: Iterable[CreateIndex]) -> Structure:
         constraints = list(self.create.constraints())
@@ -68,21 +71,8 @@ class _Text:
             ),
         )
 
-    @property
-    def _columns(self) -> dict[str, str]:
-        return {item.name.lower(): item.name for item in self.create.columns}
-
-    @property
-    def _numbered(self) -> str | None:
-        """The column with AUTOINCREMENT, a word that stands in brackets where the key does."""
-        for item, constraint in self.create.constraints():
-            if any(token.word == "AUTOINCREMENT" for token in constraint.body):
-                key = item.name if item.is_column else bracketed(constraint.body)[0].name
-                return self._columns[key.lower()]
-        return None
-
     def _spell(self, tokens: Tokens) -> str:
-        return expression(unqualified(tokens, self.table), self._columns)
+        return expression(unqualified(tokens, self.table), self.columns)
 
     def _column(self, item: Item) -> Column:
         found = {constraint.kind: constraint for constraint in item.constraints}
@@ -95,7 +85,7 @@ class _Text:
             nullable=not_null is None,
             default=self._default(found.get("default")),
             collation=collate.body[1].name.upper() if collate else None,
-            auto_increment=item.name == self._numbered,
+            auto_increment=item.name.lower() == self.numbered,
             generated=self._spell(bracketed(generated.body)) if generated else None,
             stored=generated is not None and "STORED" in generated.words,
             extra=_on_conflict(not_null),
@@ -147,7 +137,7 @@ class _Text:
             collation = f"{tokens[-1].name.upper()}"
             tokens = tokens[:-2]
         tokens = unqualified(tokens, self.table)
-        column = self._columns.get(tokens[0].name.lower()) if len(tokens) == 1 else None
+        column = self.columns.get(tokens[0].name.lower()) if len(tokens) == 1 else None
         text = None if column else self._spell(tokens)
         word = f"{column or text} collate {collation}" if collation else ""
         return IndexPart(column, text, descending=descending), word
@@ -174,7 +164,16 @@ class _Text:
 
     def _listed(self, tokens: Tokens) -> tuple[str, ...]:
         names = [token.name for token in tokens if token.text != ","]
-        return tuple(self._columns.get(name.lower(), name) for name in names)
+        return tuple(self.columns.get(name.lower(), name) for name in names)
+
+
+def _numbered(create: CreateTable) -> str:
+    """The column with AUTOINCREMENT, in small letters; the word may stand in the key's brackets."""
+    for item, constraint in create.constraints():
+        if any(token.word == "AUTOINCREMENT" for token in constraint.body):
+            key = item.name if item.is_column else bracketed(constraint.body)[0].name
+            return key.lower()
+    return ""
 
 
 def _type(tokens: Tokens) -> str:
