@@ -419,6 +419,11 @@ def test_what_is_meant_once_a_month_is_taken_when_it_is_said(expected: str, tabl
     assert (shown(clause), clause.table, clause.data) == (expected, table, True)
 
 
+def test_rows_of_two_families_are_no_month_of_either() -> None:
+    with pytest.raises(RevisionRefused, match="whose months"):
+        read("INSERT INTO t_sum SELECT 1 FROM t_order JOIN t_user USING (id)", each_month=True)
+
+
 def test_a_literal_is_not_shown_when_a_statement_is_refused() -> None:
     with pytest.raises(RevisionRefused) as refused:
         read("SET PASSWORD = 'geheim'")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS = ("INSERT", "REPLACE", "UPDATE", "DELETE")
 _MODIFIERS = ("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE")
+_EACH_MONTH = "shardctl.op.execute(…, each_month=True)"
 
 
 def main_verb(statement: Statement) -> Token:
@@ -53,14 +54,16 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
     if plain and not each_month:
         raise statement.refusal(
             f"it changes {plain[0] or 'a table'} and names {_name(effect.tables[0])}, so it would "
-            "run once for each month: if that is meant, say each_month=True"
+            f"run once for each month: if that is meant, say {_EACH_MONTH}"
         )
+    if not families and len({_name(token) for token in effect.tables}) > 1:
+        raise statement.refusal("it reads several families: for whose months is it to run?")
     if families and effect.inserts == "values":
         raise statement.refusal(f"in which month of {families[0]} would these rows belong?")
     if families and effect.inserts == "rows" and len(effect.tables) == 1 and not each_month:
         raise statement.refusal(
             f"every month of {families[0]} would get the same rows: if that is meant, say "
-            "each_month=True"
+            f"{_EACH_MONTH}"
         )
     found = {token: TableName(_name(token)) for token in effect.tables + effect.qualifiers}
     table = families[0] if families else _name(effect.tables[0])
