@@ -34,10 +34,12 @@ def engine(url: URL) -> Engine:
     looks at the modes of its first connection and quotes accordingly ever after: names stand in
     backticks, backslashes escape, characters are utf8mb4. The user's other modes stay.
     """
+    arguments: dict[str, str | bytes] = {"charset": "utf8mb4"}
+    if url.password and url.get_driver_name() == "pymysql":
+        # Text would go out in latin1: https://github.com/PyMySQL/PyMySQL/issues/1252
+        arguments["password"] = url.password.encode()
     made = create_engine(
-        url.update_query_dict({"charset": "utf8mb4"}),
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
+        url, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT"
     )
     event.listen(made, "connect", _spell, insert=True)  # before SQLAlchemy's own first look
     return made
