@@ -64,10 +64,8 @@ def compile_ops(
             for piece in _pieces(operation, setting):
                 if isinstance(piece, Clause):
                     found.append(piece)
-                    continue
-                clauses = (indexed.missing_for(piece), clause_of(piece, setting))
-                found += filter(None, clauses)
-                indexed.note(piece)
+                elif clause := clause_of(piece, setting):
+                    found.append(indexed.completed(clause, piece))
         except (SQLAlchemyError, CommandError, NotImplementedError, TypeError) as error:
             raise RevisionRefused(f"{_described(operation)}: {error}") from error
     return tuple(found)
