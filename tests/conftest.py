@@ -74,7 +74,7 @@ def _server(config: pytest.Config, flavour: str) -> Server:
     return server
 
 
-@pytest.fixture(params=FLAVOURS)
+@pytest.fixture(params=FLAVOURS, scope="module")
 def server(request: pytest.FixtureRequest) -> Server:
     """Each of the two servers itself; a test that makes users or databases removes them."""
     return _server(request.config, request.param)

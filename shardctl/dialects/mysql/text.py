@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from shardctl.clause import Names, shorten
 from shardctl.dialects.base import Definition, Statement
 from shardctl.dialects.mysql.tokens import Token, tokens, unquote
 
-_COUNTER = re.compile(r"^(\).*?\bENGINE=\w+) AUTO_INCREMENT=[0-9]+")
+_COUNTER = re.compile(r"(\) (?:/\*.*?\*/ )*ENGINE=\w+) AUTO_INCREMENT=[0-9]+")
 _LITERAL = re.compile(rb"`(?:[^`]|``)*`|(\b_\w+ ?)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)|''", re.DOTALL)
 _ESCAPES = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a", None: b"'"}
@@ -41,7 +42,10 @@ def definition(connection: Connection, table: str) -> Definition:
     give another text.
     """
     lines = shown(connection, (table,))[table].split("\n")
-    return Definition(table, "\n".join(_COUNTER.sub(r"\1", line) for line in lines))
+    end = _closing(lines)
+    if counter := _COUNTER.match(lines[end]):
+        lines[end] = counter[1] + lines[end][counter.end() :]
+    return Definition(table, "\n".join(lines))
 
 
 def shown(connection: Connection, tables: Collection[str]) -> dict[str, str]:
@@ -80,7 +84,7 @@ def copy(
             server made (`CONSTRAINT_1`) can stay.
     """
     head, *lines = source.create.split("\n")
-    end = next(number for number, line in enumerate(lines) if line.startswith(")"))
+    end = _closing(lines)
     target = _Target(source.table, name, names, source_tag, is_mariadb)
     implied = _implied_keys(lines[:end], target)
     return Statement(
@@ -92,6 +96,9 @@ def copy(
             ]
         )
     )
+
+
+_Key: TypeAlias = tuple[str, tuple[str, ...]]  # a quoted name, and quoted columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +122,18 @@ class _Target:
             return shorten(self.names.tables.get(self.source, self.name) + generated[1])
         if self.is_mariadb and kind == "CHECK" and re.fullmatch(r"CONSTRAINT_[0-9]+", name):
             return name
-        return shorten(name.removesuffix(self.source_tag) + self.names.tag)
+        new = shorten(name.removesuffix(self.source_tag) + self.names.tag)
+        if new == name and not (self.is_mariadb and kind == "CHECK"):
+            return shorten(f"{name}_{self.name}")  # the source has that name, and is still there
+        return new
 
 
-def _rewritten(line: str, target: _Target, implied: Mapping[tuple[str, str], str]) -> str:
+def _closing(lines: list[str]) -> int:
+    """Which line closes the columns and keys and begins the table's options."""
+    return next(number for number, line in enumerate(lines) if line.startswith(")"))
+
+
+def _rewritten(line: str, target: _Target, implied: Mapping[_Key, str]) -> str:
     """One line of the source's columns, keys and constraints as it stands in the copy."""
     if line.startswith("  CONSTRAINT "):
         words = _words(line)
@@ -131,12 +146,13 @@ def _rewritten(line: str, target: _Target, implied: Mapping[tuple[str, str], str
         return _spliced(line, new)
     if line.startswith("  KEY "):
         _, name, columns, *_ = _words(line)
-        if (name.text, columns.text) in implied:
-            return _spliced(line, {name: implied[name.text, columns.text]})
+        new_name = implied.get((name.text, _columns(columns)))
+        if new_name is not None:
+            return _spliced(line, {name: new_name})
     return line
 
 
-def _implied_keys(lines: Collection[str], target: _Target) -> dict[tuple[str, str], str]:
+def _implied_keys(lines: Collection[str], target: _Target) -> dict[_Key, str]:
     """The new names of keys that a server made for a FOREIGN KEY and called like it.
 
     They are known by their name and columns together: an index of that name over other columns
@@ -148,8 +164,12 @@ def _implied_keys(lines: Collection[str], target: _Target) -> dict[tuple[str, st
             _, name, kind, *rest = _words(line)
             if kind.key == "FOREIGN":
                 new = quote(target.constraint(unquote(name.text), kind.key))
-                found[name.text, rest[1].text] = new
+                found[name.text, _columns(rest[1])] = new
     return found
+
+
+def _columns(group: Token) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens(group.text[1:-1]) if token.kind == "name")
 
 
 def _referred(words: list[Token]) -> tuple[Token, Token]:
