@@ -76,6 +76,27 @@ def test_init_again_says_that_all_is_there(shop: Shop) -> None:
     assert shop.run("init") == (0, "nothing to do: everything is there already\n")
 
 
+def test_adopt_tells_what_differs_what_is_left_out_and_what_it_wrote(shop: Shop) -> None:
+    shop.sql(
+        *(TABLE.format(name) for name in ("t_user_202002", "t_user_202003", "t_user_202013")),
+        "ALTER TABLE t_user_202003 ADD COLUMN room_id INTEGER",
+    )
+    code, out = shop.run("adopt", "t_user", "--from", "2020-02")
+    lines = out.splitlines()
+    assert (code, "t_user" in shop.tables()) == (0, True)
+    assert "t_user: 2 months, template t_user" in lines
+    assert "  t_user_202003: column room_id extra" in lines
+    assert any(line.startswith("  left out: t_user_202013 (") for line in lines)
+    assert f"wrote {shop.folder / 'shardctl.toml'}" in lines
+    [revision] = [line.split()[-1] for line in lines if line.startswith("baseline revision ")]
+    assert any(line.startswith("wrote ") and revision in line for line in lines)
+
+    code, out = shop.run("adopt", "t_user", "--json")
+    again = json.loads(out)
+    assert (code, again["revision"], again["files"]) == (0, revision, [])
+    assert [month["month"] for month in again["months"]] == ["2020-02", "2020-03"]
+
+
 def test_the_way_of_a_revision(shop: Shop) -> None:
     revision = shop.revision('op.add_column("t_order", sa.Column("room_id", sa.Integer()))')
     months = [f"t_order_{NOW + step:%Y%m}" for step in (-2, -1, 0)]
