@@ -8,7 +8,6 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-
 _ENDED = ("Z", "X")  # one that was killed stays as a zombie until its parent asks for it
 
 

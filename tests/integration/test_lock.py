@@ -216,6 +216,7 @@ def test_a_lease_that_was_taken_over_finds_out_by_itself(
     server_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
+    monkeypatch.setattr("shardctl.lock.lease.STALE", float("inf"))  # not by its own silence
     with (
         lock.acquire(server_database, command="upgrade") as old,
         server_database.connect() as connection,
@@ -303,6 +304,15 @@ def test_of_many_at_once_one_gets_the_lock(url: str, database: Database, before:
 
 
 # -- orphans -----------------------------------------------------------------------------------
+
+
+def test_what_was_ended_is_not_looked_for_again(url: str, database: Database) -> None:
+    with owner(url) as process:
+        process.kill()
+    for _ in range(2):
+        with lock.acquire(database, command="upgrade"), database.connect() as connection:
+            orphans = connection.exec_driver_sql("SELECT orphans FROM shardctl_lock").scalar_one()
+            assert orphans == ""
 
 
 def make_table(connection: Connection) -> None:
