@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ from shardctl.migrate.apply import Application, Outcome, outcome_of
 from shardctl.migrate.capture import capture
 from shardctl.migrate.compile import compile_ops
 from shardctl.migrate.learn import learn, lived
-from shardctl.migrate.locate import Lesson, touches
 from shardctl.migrate.preview import Foresight
 from shardctl.migrate.scratch import Scratch, scratch
 from shardctl.migrate.site import Site
+from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.wording import worded
 from shardctl.migrate.work import Confined, Revision, Work, lessons_of
 from shardctl.report import State, Step
-from shardctl.structure import Key, Structure
+from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +82,11 @@ class Walk:
             revision: the same revision, on its way down.
             function: its `downgrade`.
         """
-        lessons = lessons_of(run.clauses, run.states)
-        lived(run.clauses, lessons, self.scratch)
+        lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
         prepared = self._prepare(revision, function)
         rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-        back = lessons_of(prepared.clauses, prepared.states)
-        return self._run(prepared, self._where_it_ran(rows, lessons, back))
-
-    def _where_it_ran(
-        self,
-        rows: Mapping[tuple[int, str], ledger.ClauseRow],
-        lessons: Mapping[str, Lesson],
-        back: Mapping[str, Lesson],
-    ) -> Confined:
-        """Where a revision is to be undone: not what a table had had without it."""
-        confined: dict[str, Collection[int]] = {}
-        for name, lesson in back.items():
-            there = touches(lessons[name]) if name in lessons else {}
-            for member in self.site.members(name):
-                of_table = {n: row for (n, table), row in rows.items() if table == member.table}
-                had = [
-                    there.get(n, frozenset()) for n, row in of_table.items() if row.how == "found"
-                ]
-                if len(had) == len(of_table):
-                    continue
-                spared = frozenset[Key]().union(*had)
-                confined[member.table] = [
-                    n for n, keys in touches(lesson).items() if not keys & spared
-                ]
-        return confined
+        forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
+        return self._run(prepared, where_it_ran(self.site, forth, back, rows))
 
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
@@ -119,20 +95,29 @@ class Walk:
             return self._foreseen(prepared, works)
         revision = prepared.revision
         if not prepared.begun:
-            self.lease.ledger.begin_run(
-                self.site.connection,
-                revision.id,
-                revision.direction,
-                source=revision.source,
-                clauses=prepared.clauses,
-                states=prepared.states,
-            )
+            self._begin(prepared, self.lease)
         application = Application(
             self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, confined
         )
         outcome = application.carry_out()
         self.lease.ledger.finish_run(self.site.connection, revision.id, revision.direction)
         return outcome
+
+    def _begin(self, prepared: Prepared, lease: Lease) -> None:
+        """Record what is going to be done; what was done and finished the other way is history."""
+        connection, revision = self.site.connection, prepared.revision
+        opposite: ledger.Direction = "down" if revision.direction == "up" else "up"
+        run = ledger.run(connection, revision.id, opposite)
+        if run is not None and run.finished:
+            lease.ledger.abandon(connection, revision.id, opposite)
+        lease.ledger.begin_run(
+            connection,
+            revision.id,
+            revision.direction,
+            source=revision.source,
+            clauses=prepared.clauses,
+            states=prepared.states,
+        )
 
     def _prepare(self, revision: Revision, function: Callable[[], None]) -> Prepared:
         """What a revision does: from the ledger where it had begun, else by capturing it once."""

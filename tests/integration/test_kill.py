@@ -1,0 +1,160 @@
+"""Killed at any statement, the next run ends where an undisturbed one would have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.killing import Nursery, nursery
+from tests.project import ORDERS, Project
+
+MONTHS = ("t_order_202001", "t_order_202002")
+UPGRADE = "commands.upgrade(config)"
+DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True)"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Nursery]:
+    with nursery() as process:
+        yield process
+
+
+@dataclass(frozen=True)
+class State:
+    """All that an interrupted run must have in common with an undisturbed one."""
+
+    version: str | None
+    structures: object
+    coins: tuple[object, ...]
+    rooms: tuple[object, ...]
+    done: frozenset[tuple[int, str]]
+
+    @classmethod
+    def of(cls, project: Project) -> State:
+        rows = {**project.ledger_rows("r1", "up"), **project.ledger_rows("r1", "down")}
+        assert all(row.done for row in rows.values())
+        assert project.left_behind() == []
+        tables = project.tables()
+        return cls(
+            project.version(),
+            project.structures(*tables),
+            tuple(
+                project.rows(f"SELECT order_id, coin FROM {month} ORDER BY order_id")
+                for month in MONTHS
+            ),
+            tuple(project.rows("SELECT * FROM room")) if "room" in tables else (),
+            frozenset(rows),
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path, url: str) -> Project:
+    """A revision of every kind of clause: on a family and a plain table, structure and data."""
+    project = Project.make(tmp_path, url, "t_order")
+    project.revision(
+        "r1",
+        """
+        op.add_column("t_order", sa.Column("room_id", sa.BigInteger))
+        op.execute("UPDATE t_order SET coin = coin + 1")
+        op.create_table("room", sa.Column("id", sa.Integer, primary_key=True))
+        op.bulk_insert(sa.table("room", sa.column("id")), [{"id": 7}])
+        op.create_index("ix_room", "t_order", ["room_id"])
+        """,
+        """
+        op.drop_index("ix_room", "t_order")
+        op.drop_table("room")
+        op.execute("UPDATE t_order SET coin = coin - 1")
+        op.drop_column("t_order", "room_id")
+        """,
+    )
+    return project
+
+
+def reset(project: Project) -> None:
+    """A template and two months with a row each, and an empty ledger (its tables stay)."""
+    with project.connect() as connection:
+        dialect = project.database.dialect
+        names = dialect.table_names(connection)
+        dialect.drop(connection, [name for name in names if not name.startswith("shardctl_")])
+    if "shardctl_clause" in names:
+        project.sql("DELETE FROM shardctl_clause", "DELETE FROM shardctl_run")
+    for table in ("t_order", *MONTHS):
+        project.sql(ORDERS.format(table=table, comment_id=""))
+    for month in MONTHS:
+        project.sql(
+            f"INSERT INTO {month} (order_id, create_time) VALUES ('a', '2020-01-01 00:00:00')"
+        )
+
+
+def kill_points(project: Project, writes: Sequence[str]) -> list[int]:
+    """Before each writing statement; on a server, where a trial takes long, before each third
+    of those that are not the run's own: the lock's and the scratch copies' come first."""
+    if project.is_sqlite:
+        return list(range(len(writes)))
+    first = next(at for at, sql in enumerate(writes) if sql.startswith("INSERT INTO shardctl_run"))
+    return [at for at in range(len(writes)) if at >= first or at % 3 == 0]
+
+
+def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
+    project: Project, loaded: Nursery
+) -> None:
+    reset(project)
+    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    expected = State.of(project)
+    assert expected.rooms == ((7,),)
+    reset(project)
+    undisturbed = loaded.run(project.folder, UPGRADE)
+    for kill_at in kill_points(project, undisturbed.writes):
+        reset(project)
+        assert loaded.run(project.folder, UPGRADE, kill_at=kill_at).killed
+        assert loaded.run(project.folder, UPGRADE).exit_code == 0
+        assert State.of(project) == expected, f"killed before {undisturbed.writes[kill_at]}"
+
+
+def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
+    project: Project, loaded: Nursery
+) -> None:
+    reset(project)
+    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    undisturbed = loaded.run(project.folder, DOWNGRADE)
+    assert undisturbed.exit_code == 0
+    expected = State.of(project)
+    for kill_at in kill_points(project, undisturbed.writes)[::2]:
+        assert loaded.run(project.folder, UPGRADE).exit_code == 0
+        assert loaded.run(project.folder, DOWNGRADE, kill_at=kill_at).killed
+        assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+        assert State.of(project) == expected, f"killed before {undisturbed.writes[kill_at]}"
+
+
+def test_an_upgrade_killed_at_any_statement_can_be_given_up(
+    project: Project, loaded: Nursery
+) -> None:
+    reset(project)
+    before = project.structures("t_order", *MONTHS)
+    undisturbed = loaded.run(project.folder, UPGRADE)
+    assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+    for kill_at in kill_points(project, undisturbed.writes)[::2]:
+        assert loaded.run(project.folder, UPGRADE, kill_at=kill_at).killed
+        assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+        state = State.of(project)
+        words = f"killed before {undisturbed.writes[kill_at]}"
+        assert state.version is None, words
+        assert project.structures(*project.tables()) == before, words
+        assert state.coins == ([("a", 0)], [("a", 0)]), words
+
+
+def test_killed_while_the_ledger_is_made_the_next_run_makes_it(
+    project: Project, loaded: Nursery
+) -> None:
+    for kill_at in range(0, 12, 1 if project.is_sqlite else 4):
+        reset(project)
+        with project.connect() as connection:
+            dialect = project.database.dialect
+            dialect.drop(connection, dialect.table_names(connection))
+        reset(project)
+        assert loaded.run(project.folder, UPGRADE, kill_at=kill_at).killed
+        assert loaded.run(project.folder, UPGRADE).exit_code == 0
+        assert project.version() == "r1"
