@@ -18,13 +18,15 @@ _PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)*)`")
 def completed(connection: Connection, structures: Mapping[str, Structure]) -> dict[str, Structure]:
     """Those of the structures that information_schema does not show in full, completed.
 
-    They are the ones with a FULLTEXT index, whose parser is hidden, and with a default of a
-    binary type, which MySQL cuts at a NUL and MariaDB spoils where it is no text.
+    They are the ones with a FULLTEXT index, whose parser is hidden, and with a literal default
+    of a binary type, which MySQL cuts at a NUL and MariaDB spoils where it is no text, or of
+    TIMESTAMP, which MySQL shows in the zone of the session that altered the table last, and
+    MariaDB in that of ours.
     """
     incomplete = [table for table, structure in structures.items() if _hides(structure)]
     if not incomplete:
         return {}
-    shown = text.shown(connection, incomplete)
+    shown = text.shown(connection, incomplete, zone="+00:00")
     return {table: _complete(structures[table], shown[table]) for table in incomplete}
 
 
@@ -33,9 +35,12 @@ def _hides(structure: Structure) -> bool:
 
 
 def _hides_default(column: Column) -> bool:
-    """Whether it is a literal of a binary type; expressions are shown in full."""
-    binary = column.type.startswith(("binary", "varbinary")) or "blob" in column.type
-    return binary and column.default is not None and not column.default.startswith("(")
+    """Whether it is a literal of a binary type or an instant; expressions are shown in full."""
+    if column.default is None or column.default.startswith("("):
+        return False
+    if column.type.startswith("timestamp"):
+        return column.default.startswith("'") and not column.default.startswith("'0000-00-00")
+    return column.type.startswith(("binary", "varbinary")) or "blob" in column.type
 
 
 def _hides_parser(index: Index) -> bool:
@@ -55,9 +60,7 @@ def _complete(structure: Structure, create: str) -> Structure:
     return replace(
         structure,
         columns=tuple(
-            replace(column, default=_default(columns[column.name]))
-            if _hides_default(column)
-            else column
+            _with_default(column, columns[column.name]) if _hides_default(column) else column
             for column in structure.columns
         ),
         indexes=tuple(
@@ -67,10 +70,12 @@ def _complete(structure: Structure, create: str) -> Structure:
     )
 
 
-def _default(words: list[Token]) -> str:
-    """The literal behind DEFAULT, in hex unless it is empty."""
+def _with_default(column: Column, words: list[Token]) -> Column:
+    """A column with the literal behind DEFAULT; a binary one in hex unless it is empty."""
     at = next(number for number, word in enumerate(words) if word.key == "DEFAULT")
-    return text.in_hex(words[at + 1].text)
+    literal = words[at + 1].text
+    instant = column.type.startswith("timestamp")
+    return replace(column, default=literal if instant else text.in_hex(literal))
 
 
 def _parser(words: list[Token]) -> str:

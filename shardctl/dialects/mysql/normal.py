@@ -12,7 +12,7 @@ from decimal import Context, Decimal, InvalidOperation
 
 from shardctl.dialects.mysql.server import Server
 
-_WIDTH = re.compile(r"(?!tinyint\(1\)$)((?:tiny|small|medium|big)?int|year)\([0-9]+\)")
+_WIDTH = re.compile(r"^(?!tinyint\(1\)$)((?:tiny|small|medium|big)?int|year)\([0-9]+\)")
 _OPTION = re.compile(r"""`?(\w+)`?=("[^"]*"|'(?:[^']|'')*'|`[^`]*`|\S*)""")
 _ON_UPDATE = re.compile(r"on update (\w+(?:\([0-6]?\))?)", re.IGNORECASE)
 _NOW = re.compile(r"(?:now|current_timestamp)(?:\(([0-6]?)\))?", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Tables as values, read in bulk: a fixed number of queries, however many tables there are.
 
 SHOW CREATE TABLE is asked besides for the tables that have what information_schema does not
-show: a parser of a FULLTEXT index, and binary defaults, which it cuts at a NUL or spoils.
+show, or shows wrongly (see `hidden`).
 
 It does not show either, and nothing tells that a table has it: COLUMN_FORMAT, STORAGE and an
 index's KEY_BLOCK_SIZE (without effect in InnoDB), AUTOEXTEND_SIZE, DATA DIRECTORY, TABLESPACE,

@@ -38,8 +38,9 @@ def quote(name: str) -> str:
 def definition(connection: Connection, table: str) -> Definition:
     """A table's SHOW CREATE TABLE text, without its AUTO_INCREMENT counter.
 
-    The session must be prepared (see `session`): ANSI_QUOTES and sql_quote_show_create=0 both
-    give another text.
+    Defaults of TIMESTAMP columns are in the session's zone, and it must be that of the session
+    that runs the copy. The session must be prepared (see `session`): ANSI_QUOTES and
+    sql_quote_show_create=0 both give another text.
     """
     lines = shown(connection, (table,))[table].split("\n")
     end = _closing(lines)
@@ -48,14 +49,19 @@ def definition(connection: Connection, table: str) -> Definition:
     return Definition(table, "\n".join(lines))
 
 
-def shown(connection: Connection, tables: Collection[str]) -> dict[str, str]:
+def shown(
+    connection: Connection, tables: Collection[str], *, zone: str | None = None
+) -> dict[str, str]:
     """The SHOW CREATE TABLE text of each table; a literal that is no UTF-8 is given in hex.
 
     Such literals stand in the server's text as raw bytes: MariaDB's binary defaults, and what
     MySQL keeps of an expression in the charset of the client that wrote it.
+
+    Args:
+        zone: in which defaults of TIMESTAMP columns are shown; None: the session's.
     """
     plain = connection.execution_options(no_parameters=True)
-    with _raw_results(connection):
+    with _raw_results(connection, zone):
         return {
             table: _decoded(plain.exec_driver_sql(f"SHOW CREATE TABLE {quote(table)}").one()[1])
             for table in tables
@@ -189,15 +195,19 @@ def _spliced(line: str, new: Mapping[Token, str]) -> str:
 
 
 @contextmanager
-def _raw_results(connection: Connection) -> Iterator[None]:
+def _raw_results(connection: Connection, zone: str | None) -> Iterator[None]:
     """Results as the server's bytes: a text that is not all UTF-8 kills PyMySQL's connection."""
     connection.exec_driver_sql(
-        "SET @shardctl_results = @@character_set_results, character_set_results = binary"
+        "SET @shardctl_results = @@character_set_results, @shardctl_zone = @@time_zone, "
+        "character_set_results = binary, time_zone = COALESCE(%s, @@time_zone)",
+        (zone,),
     )
     try:
         yield
     finally:
-        connection.exec_driver_sql("SET character_set_results = @shardctl_results")
+        connection.exec_driver_sql(
+            "SET character_set_results = @shardctl_results, time_zone = @shardctl_zone"
+        )
 
 
 def _decoded(text: bytes | str) -> str:
