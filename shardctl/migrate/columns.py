@@ -6,6 +6,7 @@ Alembic would write MODIFY with the whole column and lose what the revision does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,10 @@ from shardctl.clause import AlterColumn, Clause, Sql
 from shardctl.errors import RevisionRefused
 from shardctl.migrate.marks import plain
 from shardctl.migrate.replay import Setting
+
+_MOMENT = re.compile(r"(?:now|current_timestamp|localtime|localtimestamp)\s*\(\s*\)", re.IGNORECASE)
+"""The present moment, which SQLAlchemy would put in brackets: MySQL then takes it for an
+expression, and not for the default that ON UPDATE and replication know."""
 
 
 def alteration(operation: AlterColumnOp, setting: Setting) -> Clause | None:
@@ -111,4 +116,7 @@ def _default(default: Any, where: str, setting: Setting) -> str | None:
         )
     column = Column("x", sqltypes.Integer(), server_default=default)
     compiler = setting.marking.ddl_compiler(setting.marking, None)
+    said = plain(compiler.get_column_default_string(column))
+    if _MOMENT.fullmatch(said):
+        return said
     return plain(compiler.get_column_specification(column).partition(" DEFAULT ")[2])

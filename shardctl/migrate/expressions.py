@@ -201,8 +201,9 @@ def _compiled(statement: Any, setting: Setting, marks: Marks) -> tuple[Part, ...
     """A statement in parts, its values as the driver takes them."""
     compiled = statement.compile(dialect=setting.marking)
     state = compiled.construct_expanded_state(compiled.construct_params(_defaults(compiled)))
+    processors = {**compiled._bind_processors, **state.processors}
     values = {
-        name: Param(_driver_value(name, value, state.processors.get(name)))
+        name: Param(_driver_value(name, value, processors.get(name)))
         for name, value in state.parameters.items()
     }
     return marks.parts(state.statement, values)
@@ -225,6 +226,8 @@ def _defaults(compiled: Any) -> dict[str, Any]:
 
 def _driver_value(name: str, value: Any, processor: Any) -> Any:
     driven = processor(value) if processor is not None else value
+    if isinstance(driven, memoryview | bytearray):
+        driven = bytes(driven)
     if not isinstance(driven, _SCALARS):
         raise RevisionRefused(
             f"the value of {name} is a {type(driven).__name__}, which cannot be kept in the "
