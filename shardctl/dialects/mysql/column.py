@@ -30,6 +30,9 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.I
 def alter(action: AlterColumn, table: str, definition: Definition, server: Server) -> Statement:
     """The one statement that does to a column what a revision says, and nothing else.
 
+    One thing no MODIFY can say: on MySQL a nullable column whose default was dropped has none at
+    all, and gets DEFAULT NULL again.
+
     Args:
         table: the table that is changed.
         definition: that table's own text.
