@@ -125,7 +125,8 @@ class _Target:
         """The name of a CHECK or FOREIGN KEY, unique in the schema."""
         generated = re.fullmatch(re.escape(self.source) + r"(_(?:chk|ibfk)_[0-9]+)", name)
         if generated:
-            return shorten(self.names.tables.get(self.source, self.name) + generated[1])
+            begin = self.names.table(self.source)
+            return shorten((self.name if begin == self.source else begin) + generated[1])
         if self.is_mariadb and kind == "CHECK" and re.fullmatch(r"CONSTRAINT_[0-9]+", name):
             return name
         new = shorten(name.removesuffix(self.source_tag) + self.names.tag)
