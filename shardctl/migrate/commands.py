@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,8 +120,12 @@ def revision(
             directives[0].upgrade_ops_list[0].ops.append(ops.ExecuteSQLOp(sql))
 
     with _translated():
+        alembic_config = _alembic(config)
+        if sql is not None:
+            # Alembic asks the hook below only where the environment runs.
+            alembic_config.set_main_option("revision_environment", "true")
         made = alembic.command.revision(
-            _alembic(config),
+            alembic_config,
             message,
             autogenerate=autogenerate,
             process_revision_directives=fill,
@@ -143,7 +148,8 @@ def _printed(config: Config, command: Callable[[AlembicConfig], None]) -> tuple[
 def _alembic(config: Config, request: Request | None = None) -> AlembicConfig:
     """Alembic's configuration for one command; the caller translates what is raised here."""
     ini = config.path.parent / "alembic.ini"
-    made = AlembicConfig(str(ini) if ini.exists() else None)
+    quiet = Namespace(quiet=True, raiseerr=False)
+    made = AlembicConfig(str(ini) if ini.exists() else None, cmd_opts=quiet)
     if not (config.migrations / "env.py").exists():
         raise ConfigError(
             f"{config.migrations} is no Alembic environment: there is no env.py; run shardctl init"

@@ -251,7 +251,7 @@ def _named_items(construct: Any) -> Iterator[Any]:
                 yield from column.constraints
         case AddColumn(column=column):
             yield from column.constraints
-            if construct.inline_references:
+            if getattr(construct, "inline_references", None):  # Alembic 1.18 and later
                 yield from (key.constraint for key in column.foreign_keys)
         case DropColumn() | ddl.DropTable() | ddl.SetTableComment() | ddl.DropTableComment():
             return

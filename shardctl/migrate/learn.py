@@ -53,7 +53,7 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     for number, clause in enumerate(clauses):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
         for name in concerned:
-            states.setdefault(name, [scratch.structure(name)])
+            states.setdefault(name, [scratch.declared(name)])
         before = states[clause.table][-1] if clause.table else None
         shown.append(_try(clause, before, scratch, number))
         for name in concerned:

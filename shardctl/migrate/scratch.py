@@ -42,6 +42,12 @@ class Scratch:
         found = self.dialect.structures(self.connection, [copy]).get(copy)
         return found and found.referring(self._words())
 
+    def declared(self, name: str) -> Structure | None:
+        """How the table looks that a copy is made of: with the declared names, not the copy's."""
+        real = self._real(name)
+        found = self.dialect.structures(self.source, [real]).get(real)
+        return found and found.referring(self._words())
+
     def names(self, name: str) -> Names:
         """The names that the copy of a table puts into a clause."""
         copy = self._copy_of(name) or self.name_of(name)

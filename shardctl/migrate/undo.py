@@ -44,7 +44,8 @@ def where_it_ran(
             applied = [number in met and met[number].done for number in forth_data]
             if len(forth_data) != len(back_data):
                 applied = [all(applied)] * len(back_data)
-            structural = _not_touching(_touched(lessons.get(name), found), undone.get(name))
+            had = _touched(lessons.get(name), found)
+            structural = [n for n in _not_touching(had, undone.get(name)) if n not in back_data]
             data = [number for number, ran in zip(back_data, reversed(applied), strict=True) if ran]
             confined[member.table] = [*structural, *data]
     return confined

@@ -139,7 +139,7 @@ class Walk:
             self.migration,
             tuple(self.site.families),
             self.site.database.dialect,
-            structure_of=self.scratch.structure,
+            structure_of=self.scratch.declared,
         )
         learned = learn(clauses, self.scratch)
         self._allow(revision, learned.clauses)

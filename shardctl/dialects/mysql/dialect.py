@@ -56,7 +56,8 @@ class MySQL(Dialect):
     def copy(
         self, definition: Definition, name: str, names: Names, *, source_tag: str = ""
     ) -> tuple[Statement, ...]:
-        return (text.copy(definition, name, names, source_tag=source_tag),)
+        mariadb = self.server.is_mariadb
+        return (text.copy(definition, name, names, source_tag=source_tag, is_mariadb=mariadb),)
 
     def render(
         self, action: Action, table: str, names: Names, definition: Definition | None
@@ -68,6 +69,12 @@ class MySQL(Dialect):
                 return (column.alter(action, table, definition, self.server),)
             case _:
                 raise TypeError(f"{self.name} has no rendering of {action!r}")
+
+    def drop(self, connection: Connection, tables: Collection[str]) -> None:
+        # Without the checks a table can be dropped before the one that refers to it.
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        super(MySQL, self).drop(connection, tables)
+        connection.exec_driver_sql("SET foreign_key_checks = 1")
 
     def connection_id(self, connection: Connection) -> int:
         return orphans.connection_id(connection)

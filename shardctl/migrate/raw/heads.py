@@ -7,6 +7,7 @@ SQLite have beyond it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from shardctl.clause import Clause, ObjectName
 from shardctl.migrate.raw.alter import alter, constraints, rename
@@ -67,7 +68,23 @@ def _create_table(reader: Reader, replaced: bool) -> Clause:
                 "the day it runs: write its columns out",
             )
     constraints(reader, table)
+    _keys_of_foreign_keys(reader)
     return Clause(table, (reader.sql(table),), presence="create")
+
+
+def _keys_of_foreign_keys(reader: Reader) -> None:
+    """A KEY that is called like a FOREIGN KEY serves it: in each month it bears that key's name.
+
+    So SHOW CREATE TABLE writes the index that a server made for a foreign key.
+    """
+    named = {
+        part.name
+        for part in reader.found.values()
+        if isinstance(part, ObjectName) and part.kind == "foreign key"
+    }
+    for before, token in pairwise(reader.tokens):
+        if before.says("KEY", "INDEX") and token.identifier in named:
+            reader.found.setdefault(token, ObjectName("foreign key", token.identifier or ""))
 
 
 def _create_index(reader: Reader) -> Clause:
