@@ -103,15 +103,16 @@ def standing(
     rosters = {name: roster for name, roster in site.rosters().items() if name in set(names)}
     members = [member for roster in rosters.values() for member in roster.members]
     tables = [member.table for member in members]
+    unfinished = ledger.unfinished(site.connection)
     seen = _Seen(
         site.look(members),
         site.database.dialect.sizes(site.connection, tables),
         ledger.months(site.connection),
         revision_of(stamped(site)),
+        bool(unfinished),
     )
     runs = [
-        (run, ledger.rows_of(site.connection, run.revision, run.direction))
-        for run in ledger.unfinished(site.connection)
+        (run, ledger.rows_of(site.connection, run.revision, run.direction)) for run in unfinished
     ]
     return tuple(
         _family(roster, seen, tuple(filter(None, (_run(roster, *run) for run in runs))), now)
@@ -136,6 +137,7 @@ class _Seen:
     sizes: Mapping[str, Size]
     known: Mapping[str, MonthRow]
     revision: str | None
+    moving: bool
 
 
 def _family(
@@ -165,12 +167,13 @@ def _family(
 def _month(month: Month, member: Member, template: Structure | None, seen: _Seen) -> MonthStatus:
     found = differences(template, seen.structures[member.table]) if template else ()
     known = seen.known.get(member.table)
-    unmet = seen.revision if template and not found else None
+    # What is equal to the template stands where that stands, unless that is on its way.
+    equal = template is not None and not found and not (known and seen.moving)
     size = seen.sizes.get(member.table, Size(None, None))
     return MonthStatus(
         month=month,
         table=member.table,
-        revision=known.revision if known else unmet,
+        revision=seen.revision if equal else known.revision if known else None,
         rows=size.rows,
         bytes=size.bytes,
         differences=found,

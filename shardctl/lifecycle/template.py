@@ -83,8 +83,11 @@ def declaration(site: Site, found: Survey) -> tuple[str, ...]:
     """The SQL that makes the template under the family's name, as a revision writes it."""
     dialect, families = site.database.dialect, site.families
     definition = dialect.definition(site.connection, found.family.template)
-    names = Names({family.template: family.name for family in families.values()})
-    return tuple(s.sql for s in dialect.copy(definition, found.family.name, names))
+    names = {family.template: family.name for family in families.values()}
+    statements = [s.sql for s in dialect.copy(definition, found.family.name, Names(names))]
+    if all(template == name for template, name in names.items()):
+        statements[0] = definition.create  # a copy could not have the constraints' own names
+    return tuple(statements)
 
 
 def _statements(

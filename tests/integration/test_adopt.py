@@ -391,6 +391,22 @@ def test_a_declared_name_that_a_month_bears_itself(tmp_path: Path, server_url: s
     assert [each.made for each in premake(project.config, months=1, now=NOW)] == [False, True]
 
 
+def test_a_declared_name_that_another_month_bears(tmp_path: Path, server_url: str) -> None:
+    project = empty_project(tmp_path, server_url)
+    project.sql("CREATE TABLE t_user (id bigint NOT NULL PRIMARY KEY)")
+    for tag, name in (("202003", "fk_user"), ("202004", "fk_user_202004")):
+        project.sql(
+            f"""CREATE TABLE t_order_{tag} (
+              order_id bigint NOT NULL PRIMARY KEY,
+              user_id bigint NOT NULL,
+              CONSTRAINT {name} FOREIGN KEY (user_id) REFERENCES t_user (id)
+            )"""
+        )
+    adopted = adopt(project.config, "t_order", now=NOW)
+    assert [each.differences for each in adopted.months] == [(), ()]
+    assert project.structure("t_order").foreign_keys[0].name == "fk_user_t_order"
+
+
 def test_a_family_that_refers_to_another_comes_second(tmp_path: Path, url: str) -> None:
     project = empty_project(tmp_path, url)
     month(project, "t_order_202004")
