@@ -353,6 +353,7 @@ def test_tables_are_named_without_views_virtual_tables_and_sqlites_own(
         ("a INT REFERENCES p (x)", "a INT, FOREIGN KEY (a) REFERENCES P (x) ON DELETE NO ACTION"),
         ("a INT AS (a + 1), b INT", "a INT GENERATED ALWAYS AS (a+1) VIRTUAL, b INT"),
         ("a VARCHAR(10)", "a varchar ( 10 )"),
+        ("a BIGINT, b TINYINT", "a bigint(20), b tinyint ( 4 )"),
         ("a INT CHECK (one.a > 0)", "a INT CHECK (a > 0)"),
     ],
 )
@@ -368,6 +369,8 @@ def test_equal_tables_compare_equal_however_written(
     ("one", "other"),
     [
         ("a INT", "a INTEGER"),
+        ("a INTEGER PRIMARY KEY", "a INTEGER(20) PRIMARY KEY"),
+        ("a DECIMAL(10)", "a DECIMAL(11)"),
         ("a INT", "a INT NOT NULL"),
         ("a TEXT DEFAULT 'X'", "a TEXT DEFAULT 'x'"),
         ("a TEXT COLLATE NOCASE", "a TEXT"),

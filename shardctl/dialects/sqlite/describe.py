@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ from shardctl.structure import (
     IndexPart,
     Structure,
 )
+
+# Only INTEGER makes a rowid's alias, and INTEGER(20) none: https://www.sqlite.org/lang_createtable.html
+_WIDTH = re.compile(r"((?:TINY|SMALL|MEDIUM|BIG)?INT)\([0-9]+\)")
 
 
 def describe(
@@ -177,11 +181,13 @@ def _numbered(create: CreateTable) -> str:
 
 
 def _type(tokens: Tokens) -> str:
+    """The type in one spelling, without the display width of an integer, which means nothing."""
     text = ""
     for token in tokens:
         blank = " " if text and token.kind in ("word", "quoted", "string") else ""
         text += blank + (token.word or token.text)
-    return text
+    width = _WIDTH.fullmatch(text)
+    return width[1] if width else text
 
 
 def _on_conflict(constraint: Constraint | None) -> str:
