@@ -13,6 +13,7 @@ from shardctl.family import Family
 from shardctl.lifecycle.database import has_rows, site_of
 from shardctl.lifecycle.status import FamilyStatus, standing
 from shardctl.migrate.site import Site
+from shardctl.month import spans
 from shardctl.structure import Column, Structure
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -109,9 +110,10 @@ def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
         )
     if family.gaps:
         yield Problem(
-            f"months are missing: {', '.join(map(str, family.gaps))}; run "
-            "'shardctl premake --fill-gaps'",
+            f"months are missing: {spans(family.gaps)}; 'shardctl premake --fill-gaps' makes "
+            "them, empty",
             name,
+            severity="warning",
         )
     for month in family.months:
         if month.differences:
