@@ -592,7 +592,7 @@ def test_alter_column_says_what_the_revision_says_and_no_more(server_url: str) -
     def upgrade() -> None:
         op.alter_column("t_order", "a", nullable=False, existing_type=sa.Integer)
         op.alter_column("t_order", "a", type_=mysql.VARCHAR(9, charset="latin1"))
-        op.alter_column("t_order", "a", type_=sa.Enum("a%", "it's", ":x\\"))
+        op.alter_column("t_order", "a", type_=sa.Enum("a%", "it's", ":x"))
         op.alter_column("t_order", "a", server_default=None)
         op.alter_column("t_order", "a", server_default="it's 50% :x \\")
         op.alter_column("t_order", "a", server_default=sa.text("uuid()"))
@@ -607,7 +607,7 @@ def test_alter_column_says_what_the_revision_says_and_no_more(server_url: str) -
     assert actions == [
         AlterColumn("a", nullable=False),
         AlterColumn("a", type="VARCHAR(9) CHARACTER SET latin1"),
-        AlterColumn("a", type="ENUM('a%','it''s',':x\\\\')"),
+        AlterColumn("a", type="ENUM('a%','it''s',':x')"),
         AlterColumn("a", default=""),
         AlterColumn("a", default="'it''s 50% :x \\\\'"),
         AlterColumn("a", default="(uuid())"),
