@@ -140,8 +140,8 @@ class Dialect(ABC):
         """
 
     def populate(self, connection: Connection, table: str) -> None:  # noqa: B027
-        """Put a row into a scratch copy where an empty one would take clauses that a full one
-        refuses; nothing where the server judges a clause alike on both."""
+        """Put a row into a scratch copy, in place of others, where an empty one would take clauses
+        that a full one refuses; nothing where the server judges a clause alike on both."""
 
     def drop(self, connection: Connection, tables: Collection[str]) -> None:
         """Remove tables, in whatever order they refer to each other; absent ones do not matter."""

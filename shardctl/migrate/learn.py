@@ -57,10 +57,8 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         before = states[clause.table][-1] if clause.table else None
         shown.append(_try(clause, before, scratch, number))
         for name in concerned:
-            after = scratch.structure(name)
-            if name != clause.renamed_from and after is not None:
-                after = _declared(after, states[name][-1], clause)
-            states[name].append(after)
+            _keep_up(name, clause, scratch)
+            states[name].append(scratch.known[name])
         if before is not None and not clause.loses and not clause.presence:
             clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
         judged.append(clause)
@@ -114,8 +112,7 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
             for action in clause.actions
             for statement in dialect.render(action, names.table(clause.table), names, definition)
         )
-        if not clause.data:
-            scratch.run(clause, statements)
+        scratch.run(clause, statements)
     except DBAPIError as error:
         if dialect.is_access_denied(error):
             raise AccessDenied(
@@ -127,6 +124,12 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
             f"{dialect.words(error)}\n  {text}"
         ) from error
     return text
+
+
+def _keep_up(name: str, clause: Clause, scratch: Scratch) -> None:
+    """Take note of how a copy looks after a clause, under declared names."""
+    after = scratch.structure(name)
+    scratch.known[name] = after and _declared(after, scratch.known[name], clause)
 
 
 def _declared(after: Structure, before: Structure | None, clause: Clause) -> Structure:
@@ -177,8 +180,9 @@ def lived(clauses: Sequence[Clause], lessons: Mapping[str, Lesson], scratch: Scr
     """
     for number, clause in enumerate(clauses):
         lesson = lessons.get(clause.table)
-        if lesson is None or clause.data:
+        if lesson is None:
             continue
         live = details(scratch.structure(clause.table))
-        if number not in locate(lesson, clause.table, live, ()):
+        if clause.data or number not in locate(lesson, clause.table, live, ()):
             _try(clause, lesson.states[lesson.clauses.index(number)], scratch, number)
+            _keep_up(clause.table, clause, scratch)

@@ -34,6 +34,8 @@ class Scratch:
     token: str
     copies: dict[str, str | None] = field(default_factory=dict)
     """From a family's or plain table's name to its copy; None where there is no such table now."""
+    known: dict[str, Structure | None] = field(default_factory=dict)
+    """How each copy looks, with declared names; kept up by whoever changes a copy."""
 
     def structure(self, name: str) -> Structure | None:
         """How the copy of a table looks now; None where there is none."""
@@ -43,10 +45,9 @@ class Scratch:
         return found and found.referring(self._words())
 
     def declared(self, name: str) -> Structure | None:
-        """How the table looks that a copy is made of: with the declared names, not the copy's."""
-        real = self._real(name)
-        found = self.dialect.structures(self.source, [real]).get(real)
-        return found and found.referring(self._words())
+        """How a copy looks, its checks and foreign keys called as in the table and the revision."""
+        self._copy_of(name)
+        return self.known[name]
 
     def names(self, name: str) -> Names:
         """The names that the copy of a table puts into a clause."""
@@ -61,10 +62,19 @@ class Scratch:
         return self.dialect.definition(self.connection, copy) if copy else None
 
     def run(self, clause: Clause, statements: tuple[Statement, ...]) -> None:
-        """Try one clause on the copy of its table, and keep account of which tables there are."""
+        """Try one clause on the copy of its table, and keep account of which tables there are.
+
+        Rows are not changed: a copy has none that a data clause means. What such a clause leaves
+        behind is a row that fits, where there is one at all.
+        """
+        if clause.data:
+            if copy := self.copies.get(clause.table):
+                self.dialect.populate(self.connection, copy)
+            return
         if clause.presence == "rename":
             self.copies[clause.table] = self._copy_of(clause.renamed_from)
-            self.copies[clause.renamed_from] = None
+            self.known[clause.table] = self.known[clause.renamed_from]
+            self.copies[clause.renamed_from] = self.known[clause.renamed_from] = None
             return
         for statement in statements:
             execute(self.connection, statement)
@@ -83,6 +93,7 @@ class Scratch:
         """Remove all copies."""
         self.dialect.drop(self.connection, [copy for copy in self.copies.values() if copy])
         self.copies.clear()
+        self.known.clear()
 
     @property
     def _tag(self) -> str:
@@ -99,7 +110,9 @@ class Scratch:
 
     def _make(self, name: str) -> str | None:
         real = self._real(name)
-        if not self.dialect.structures(self.source, [real]):
+        found = self.dialect.structures(self.source, [real]).get(real)
+        self.known[name] = found and found.referring(self._words())
+        if found is None:
             return None
         copy = self.name_of(name)
         names = Names(tag=self._tag)

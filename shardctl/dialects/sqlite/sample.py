@@ -14,7 +14,7 @@ from shardctl.dialects.sqlite.text import quote
 
 
 def populate(connection: Connection, table: str) -> None:
-    """Put one row into a table, and hold no CHECK of this session against it.
+    """Put one row into a table in place of all others, and hold no CHECK against it from now on.
 
     It stands for any row and is none that the application would write: a CHECK says nothing
     about it, neither one of the table nor one that a revision adds.
@@ -22,6 +22,7 @@ def populate(connection: Connection, table: str) -> None:
     create = create_table(definition(connection, table).create)
     columns = ", ".join(map(quote, create.stored))
     connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+    connection.exec_driver_sql(f"DELETE FROM {quote(table)}")
     connection.exec_driver_sql(
         f"INSERT INTO {quote(table)} ({columns}) VALUES ({', '.join(_values(create))})"
     )
