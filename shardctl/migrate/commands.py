@@ -120,7 +120,7 @@ def revision(
             directives[0].upgrade_ops_list[0].ops.append(ops.ExecuteSQLOp(sql))
 
     with _translated():
-        alembic_config = _alembic(config)
+        alembic_config = _alembic(config, quiet=True)
         if sql is not None:
             # Alembic asks the hook below only where the environment runs.
             alembic_config.set_main_option("revision_environment", "true")
@@ -145,11 +145,12 @@ def _printed(config: Config, command: Callable[[AlembicConfig], None]) -> tuple[
     return tuple(line for line in text.getvalue().splitlines() if line.strip())
 
 
-def _alembic(config: Config, request: Request | None = None) -> AlembicConfig:
+def _alembic(
+    config: Config, request: Request | None = None, *, quiet: bool = False
+) -> AlembicConfig:
     """Alembic's configuration for one command; the caller translates what is raised here."""
     ini = config.path.parent / "alembic.ini"
-    quiet = Namespace(quiet=True, raiseerr=False)
-    made = AlembicConfig(str(ini) if ini.exists() else None, cmd_opts=quiet)
+    made = AlembicConfig(str(ini) if ini.exists() else None, cmd_opts=Namespace(quiet=quiet))
     if not (config.migrations / "env.py").exists():
         raise ConfigError(
             f"{config.migrations} is no Alembic environment: there is no env.py; run shardctl init"

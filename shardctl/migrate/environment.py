@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
-from alembic.util import CommandError
+from alembic.script import Script
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import MetaData
 from sqlalchemy.exc import DBAPIError
 
@@ -167,9 +168,11 @@ def _undone_first(
     return steps
 
 
-def _revision(script: Any, direction: ledger.Direction) -> Revision:
+def _revision(script: Script, direction: ledger.Direction) -> Revision:
     source = Path(script.path).read_text(encoding="utf-8")
-    return Revision(script.revision, direction, script.doc or "", source)
+    before = ", ".join(to_tuple(script.down_revision, default=())) or None
+    after = script.revision if direction == "up" else before
+    return Revision(script.revision, direction, script.doc or "", source, after)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:

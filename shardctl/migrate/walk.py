@@ -101,7 +101,25 @@ class Walk:
         )
         outcome = application.carry_out()
         self.lease.ledger.finish_run(self.site.connection, revision.id, revision.direction)
+        self._settle(revision, self.lease)
         return outcome
+
+    def _settle(self, revision: Revision, lease: Lease) -> None:
+        """Record where the months stand now; those that the ledger had not met are registered."""
+        connection, after = self.site.connection, revision.leads_to
+        known = ledger.months(connection)
+        months = [month for roster in self.site.rosters().values() for month in roster.months]
+        lease.ledger.set_revision(connection, [m.table for m in months if m.table in known], after)
+        for member in months:
+            if member.table not in known and member.month is not None:
+                lease.ledger.register(
+                    connection,
+                    member.table,
+                    family=member.family,
+                    month=member.month,
+                    revision=after,
+                    origin="found",
+                )
 
     def _begin(self, prepared: Prepared, lease: Lease) -> None:
         """Record what is going to be done; what was done and finished the other way is history."""

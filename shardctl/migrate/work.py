@@ -20,12 +20,18 @@ from shardctl.structure import Structure
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision in one direction, and the text of its file."""
+    """One revision in one direction.
+
+    Attributes:
+        source: the text of its file.
+        leads_to: the revision that the tables are at afterwards; None for none.
+    """
 
     id: str
     direction: Direction
     title: str
     source: str
+    leads_to: str | None
 
     def __str__(self) -> str:
         way = "" if self.direction == "up" else "downgrade of "

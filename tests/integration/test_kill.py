@@ -97,8 +97,8 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
     assert loaded.run(project.folder, UPGRADE).exit_code == 0
     expected = State.of(project)
     assert expected.rooms == ((7,),)
-    # On a server a trial takes long: every second statement there, every one on SQLite.
-    for kill_at in count(0, 1 if project.is_sqlite else 2):
+    # On a server a trial takes long: every third statement there, every one on SQLite.
+    for kill_at in count(0, 1 if project.is_sqlite else 3):
         reset(project)
         killed = loaded.run(project.folder, UPGRADE, kill_at=kill_at)
         assert loaded.run(project.folder, UPGRADE).exit_code == 0
@@ -115,7 +115,7 @@ def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
     assert loaded.run(project.folder, UPGRADE).exit_code == 0
     assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
     expected = State.of(project)
-    for kill_at in count(1, 2 if project.is_sqlite else 4):
+    for kill_at in count(1, 2 if project.is_sqlite else 5):
         assert loaded.run(project.folder, UPGRADE).exit_code == 0
         killed = loaded.run(project.folder, DOWNGRADE, kill_at=kill_at)
         assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
@@ -130,7 +130,7 @@ def test_an_upgrade_killed_at_any_statement_can_be_given_up(
 ) -> None:
     reset(project)
     before = project.structures("t_order", *MONTHS)
-    for kill_at in count(0, 2 if project.is_sqlite else 4):
+    for kill_at in count(0, 2 if project.is_sqlite else 5):
         killed = loaded.run(project.folder, UPGRADE, kill_at=kill_at)
         assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
         state = State.of(project)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shardctl import ledger
 from shardctl.errors import (
     ConfigError,
     Contradiction,
@@ -407,6 +408,22 @@ def test_what_has_no_meaning_for_a_family_is_refused_with_the_way_out(
     with pytest.raises(RevisionRefused, match=reason):
         project.upgrade()
     assert project.version() is None
+
+
+def test_the_ledger_knows_where_every_month_stands(project: Project) -> None:
+    project.revision("r1", ADD_ROOM, DROP_ROOM)
+    project.revision("r2", "pass")
+    project.upgrade()
+    assert revisions_of_months(project) == dict.fromkeys(MONTHS, "r2")
+    project.downgrade("r1")
+    assert revisions_of_months(project) == dict.fromkeys(MONTHS, "r1")
+    project.downgrade("base")
+    assert revisions_of_months(project) == dict.fromkeys(MONTHS)
+
+
+def revisions_of_months(project: Project) -> dict[str, str | None]:
+    with project.connect() as connection:
+        return {name: row.revision for name, row in ledger.months(connection).items()}
 
 
 def test_nothing_else_begins_while_a_revision_is_unfinished(project: Project) -> None:
