@@ -265,7 +265,7 @@ op.drop_column("t_order", "cents")
 """
 
 
-def unfinished(tmp_path: Path, url: str) -> Project:
+def unfinished(tmp_path: Path, url: str, upgrade: str = ADD_AND_FILL) -> Project:
     """A project whose second revision came through the template and failed on the one month.
 
     Two rows of the month keep its last clause, a unique index, from being made.
@@ -278,7 +278,7 @@ def unfinished(tmp_path: Path, url: str) -> Project:
     )
     project.revision("r1", "pass")
     project.upgrade()
-    project.revision("r2", ADD_AND_FILL, TAKE_BACK)
+    project.revision("r2", upgrade, TAKE_BACK)
     with pytest.raises(StepFailed):
         project.upgrade()
     return project
@@ -311,6 +311,20 @@ def test_rows_that_come_before_the_upgrade_goes_on_are_left_as_they_are(
     project.sql("DELETE FROM t_order_202601")
     project.upgrade()
     assert project.rows("SELECT cents, note FROM t_order_202602") == [(None, None)]
+
+
+def test_a_data_clause_that_is_still_to_come_reaches_rows_that_came_before_it(
+    tmp_path: Path, url: str
+) -> None:
+    last = "op.execute(\"UPDATE t_order SET note = 'late' WHERE note IS NULL\")\n"
+    project = unfinished(tmp_path, url, ADD_AND_FILL + last)
+    premake(project.config, months=0, now=NOW)
+    project.sql(
+        "INSERT INTO t_order_202602 (order_id, create_time) VALUES ('1', '2026-02-01 00:00:00')"
+    )
+    project.sql("DELETE FROM t_order_202601")
+    project.upgrade()
+    assert project.rows("SELECT cents, note FROM t_order_202602") == [(None, "late")]
 
 
 def test_giving_an_upgrade_up_reaches_the_months_made_meanwhile(tmp_path: Path, url: str) -> None:
