@@ -18,8 +18,9 @@ from shardctl.clause import Clause
 from shardctl.dialects import Dialect
 from shardctl.errors import RevisionRefused
 from shardctl.migrate import columns, expressions
-from shardctl.migrate.ddl import clause_of, declared_name, spread
+from shardctl.migrate.ddl import clause_of, spread
 from shardctl.migrate.foreign_keys import Indexed
+from shardctl.migrate.names import declared_name
 from shardctl.migrate.replay import Setting, StructureOf, constructs, offline
 from shardctl.structure import Structure
 
@@ -49,7 +50,7 @@ def compile_ops(
         context: the environment's, whose options (naming conventions) hold.
         families: the families' names; every other table is a plain one.
         dialect: the server's kind.
-        structure_of: how the table of a family or a plain one looks before the revision, None
+        structure_of: how a table looks before the revision, with declared names, None
             where there is none. It tells which constraint or index is meant where an operation
             leaves out its kind or table, and which foreign keys have an index already.
 

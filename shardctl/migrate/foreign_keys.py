@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Unique
 from sqlalchemy.sql import ddl
 
 from shardctl.clause import Clause, ObjectName, Part, Sql
-from shardctl.migrate.ddl import declared_name
+from shardctl.migrate.names import declared_name
 from shardctl.migrate.replay import Setting
 
 
