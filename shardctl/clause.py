@@ -47,7 +47,7 @@ Part: TypeAlias = str | TableName | ObjectName | Param
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A statement in parts. Literal parts are exact: no `%` or `:` in them is doubled or escaped."""
+    """A statement in parts; no `%` or `:` in the literal ones is doubled or escaped."""
 
     parts: tuple[Part, ...]
 

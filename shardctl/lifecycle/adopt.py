@@ -11,11 +11,11 @@ from shardctl import ledger, lock
 from shardctl.config import Config, append_family
 from shardctl.errors import Refused
 from shardctl.lifecycle import baseline, template
-from shardctl.lifecycle.database import revision_of, site_of, stamped
+from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.lifecycle.guess import guess
 from shardctl.lifecycle.survey import Survey, strangers, survey
 from shardctl.migrate import commands
-from shardctl.migrate.site import Site
+from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 from shardctl.report import Finished, Note, Report, Started, silent
 from shardctl.structure import Difference, Structure, differences
@@ -76,7 +76,7 @@ def adopt(
         ConfigError: there is no Alembic environment, or two suffixes fit the months alike.
         StepFailed: the server refused a statement.
     """
-    with site_of(config, report) as site:
+    with opened(config, report) as site:
 
         def prepared() -> _Adoption:
             found = survey(site, config, family_name, from_month, now)

@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 from shardctl import ledger
 from shardctl.config import Config
 from shardctl.family import Family
-from shardctl.lifecycle.database import has_rows, site_of
+from shardctl.lifecycle.database import has_rows
 from shardctl.lifecycle.status import FamilyStatus, standing
-from shardctl.migrate.site import Site
+from shardctl.migrate.site import Site, opened
 from shardctl.month import spans
 from shardctl.structure import Column, Structure
 
@@ -48,7 +48,7 @@ def check(config: Config, *, now: datetime | None = None) -> tuple[Problem, ...]
     Raises:
         DatabaseUnavailable: the server does not answer or refuses us.
     """
-    with site_of(config) as site:
+    with opened(config) as site:
         found = [*_unfinished(site)]
         templates = site.database.dialect.structures(
             site.connection, [family.template for family in config.families.values()]

@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy.exc import DBAPIError
-
-from shardctl.config import Config
-from shardctl.dialects import open_database
-from shardctl.errors import AccessDenied, StepFailed
-from shardctl.migrate.site import Site, opened
-from shardctl.report import Report, silent
+from shardctl.migrate.site import Site
 
 _VERSIONS = "alembic_version"
-
-
-@contextmanager
-def site_of(config: Config, report: Report = silent) -> Iterator[Site]:
-    """The database of a configuration, open for reading.
-
-    Raises:
-        ConfigError: the URL cannot be used.
-        DatabaseUnavailable: the server does not answer or refuses us.
-        AccessDenied: the server refused a statement inside the block for want of a privilege.
-        StepFailed: it refused one for another reason.
-    """
-    database = open_database(config.url)
-    try:
-        with opened(database, config, report) as site:
-            yield site
-    except DBAPIError as error:
-        words = database.dialect.words(error)
-        if database.dialect.is_access_denied(error):
-            raise AccessDenied(f"the server denies access: {words}") from error
-        raise StepFailed(f"the server refused a statement: {words}; run again to go on") from error
 
 
 def stamped(site: Site) -> tuple[str, ...]:

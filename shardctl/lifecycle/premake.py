@@ -12,11 +12,11 @@ from shardctl.catalog import Roster
 from shardctl.config import Config
 from shardctl.errors import ConfigError, LockHeld, Refused
 from shardctl.family import Family
-from shardctl.lifecycle.database import has_rows, revision_of, site_of, stamped
+from shardctl.lifecycle.database import has_rows, revision_of, stamped
 from shardctl.lifecycle.make import Maker
 from shardctl.lifecycle.status import past_gaps
 from shardctl.migrate.scratch import sweep
-from shardctl.migrate.site import Site
+from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 from shardctl.report import Finished, Note, Report, Started, TableDone, silent
 from shardctl.structure import Structure
@@ -72,7 +72,7 @@ def premake(
     if not names:
         raise ConfigError(f"{config.path}: no family is declared; see 'shardctl adopt'")
 
-    with site_of(config, report) as site:
+    with opened(config, report) as site:
 
         def plan() -> tuple[Premade, ...]:
             rosters = site.rosters()

@@ -11,8 +11,8 @@ from shardctl.catalog import Member, Roster
 from shardctl.config import Config
 from shardctl.dialects import Size
 from shardctl.ledger import ClauseRow, Direction, MonthRow, Run
-from shardctl.lifecycle.database import revision_of, site_of, stamped
-from shardctl.migrate.site import Site
+from shardctl.lifecycle.database import revision_of, stamped
+from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 from shardctl.structure import Difference, Structure, differences
 
@@ -92,7 +92,7 @@ def status(
         DatabaseUnavailable: the server does not answer or refuses us.
     """
     names = tuple(config.families) if family is None else (config.family(family).name,)
-    with site_of(config) as site:
+    with opened(config) as site:
         return standing(site, names, now)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import logging.config
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionS
 from alembic.script import Script
 from alembic.util import CommandError, to_tuple
 from sqlalchemy import MetaData
-from sqlalchemy.exc import DBAPIError
 
 from shardctl import ledger, lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
-from shardctl.dialects import Database, open_database
-from shardctl.errors import AccessDenied, Refused, ShardctlError, StepFailed
+from shardctl.errors import Refused, ShardctlError
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.scratch import sweep
 from shardctl.migrate.site import Site, opened
@@ -83,12 +80,11 @@ def _run(
             "shardctl looks at the tables before it changes them, so it cannot work offline: "
             "leave --sql out, or see shardctl upgrade --dry-run"
         )
-    database = open_database(request.config.url)
     with (
-        _translated(database),
-        opened(database, request.config, request.report) as site,
-        database.connect() as connection,
+        opened(request.config, request.report) as site,
+        site.database.connect() as connection,
     ):
+        database = site.database
         options["include_name"] = _include_name(site, options.get("include_name"))
         context.configure(connection=connection, target_metadata=target_metadata, **options)
         migration = context.get_context()
@@ -189,18 +185,6 @@ def _include_name(site: Site, given: Any) -> Callable[..., bool]:
         return given is None or bool(given(name, type_, parents))
 
     return include
-
-
-@contextmanager
-def _translated(database: Database) -> Iterator[None]:
-    """Errors of the server that no other place has given a meaning."""
-    try:
-        yield
-    except DBAPIError as error:
-        words = database.dialect.words(error)
-        if database.dialect.is_access_denied(error):
-            raise AccessDenied(f"the server denies access: {words}") from error
-        raise StepFailed(f"the server refused a statement: {words}; run again to go on") from error
 
 
 def _of_alembic(context: Any) -> Request:

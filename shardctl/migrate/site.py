@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, Roster, references, rosters
 from shardctl.config import Config
-from shardctl.dialects import Database
+from shardctl.dialects import Database, open_database
+from shardctl.errors import AccessDenied, StepFailed
 from shardctl.family import Family
 from shardctl.month import Month
-from shardctl.report import Report
+from shardctl.report import Report, silent
 from shardctl.structure import Structure
 
 
@@ -88,7 +90,23 @@ def in_waves(
 
 
 @contextmanager
-def opened(database: Database, config: Config, report: Report) -> Iterator[Site]:
-    """The site of a configuration's families, on a reading connection of its own."""
-    with database.connect() as connection:
-        yield Site(database, config.families, config.timezone, connection, report)
+def opened(config: Config, report: Report = silent) -> Iterator[Site]:
+    """The database of a configuration and its families, open for reading.
+
+    Errors of the server that nothing inside the block gives a meaning get one here.
+
+    Raises:
+        ConfigError: the URL cannot be used.
+        DatabaseUnavailable: the server does not answer or refuses us.
+        AccessDenied: the server refused a statement for want of a privilege.
+        StepFailed: it refused one for another reason.
+    """
+    database = open_database(config.url)
+    try:
+        with database.connect() as connection:
+            yield Site(database, config.families, config.timezone, connection, report)
+    except DBAPIError as error:
+        words = database.dialect.words(error)
+        if database.dialect.is_access_denied(error):
+            raise AccessDenied(f"the server denies access: {words}") from error
+        raise StepFailed(f"the server refused a statement: {words}; run again to go on") from error
