@@ -595,7 +595,7 @@ def test_alter_column_says_what_the_revision_says_and_no_more(server_url: str) -
         op.alter_column("t_order", "a", type_=sa.Enum("a%", "it's", ":x"))
         op.alter_column("t_order", "a", server_default=None)
         op.alter_column("t_order", "a", server_default="it's 50% :x \\")
-        op.alter_column("t_order", "a", server_default=sa.text("uuid()"))
+        op.alter_column("t_order", "a", server_default=sa.text("(uuid())"))
         op.alter_column("t_order", "a", server_default=sa.func.now())
         op.alter_column("t_order", "a", comment=TRICKY)
         op.alter_column("t_order", "a", comment=None, existing_comment="x")
