@@ -90,6 +90,14 @@ def rosters(families: Mapping[str, Family], tables: Iterable[str]) -> dict[str, 
     }
 
 
+def member_of(families: Mapping[str, Family], table: str) -> Member | None:
+    """The member that a table's name would make it; None for a plain table's or a family's own."""
+    for name, family in families.items():
+        if table != name and (table == family.template or _months(family, [table])):
+            return Member(name, table)
+    return None
+
+
 def names_for(families: Mapping[str, Family], member: Member, dialect: Dialect) -> Names:
     """The names that one member puts into a clause: a family's word means its own month there."""
     tables = {

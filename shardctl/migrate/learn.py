@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from shardctl.catalog import member_of
 from shardctl.clause import Action, AddConstraint, Clause, Names, ObjectName, Part, Sql
 from shardctl.errors import AccessDenied, RevisionRefused
 from shardctl.migrate.locate import Lesson, details, locate
@@ -71,13 +72,16 @@ def existing_names(declared: Structure | None, own: Structure | None) -> dict[tu
     """(kind, declared name) → the name that a table itself gives to the object of that meaning.
 
     `DROP CONSTRAINT name` does not say of which kind the object is: under `check` a foreign
-    key's name is found too.
+    key's and a unique index's name are found too.
     """
     found: dict[tuple[str, str], str] = {}
     if declared is None or own is None:
         return found
     checks = _checks(own)
     keys = {foreign_key_address(key): key.name for key in own.foreign_keys}
+    for index in declared.indexes:
+        if index.kind == "unique":
+            found["check", index.name] = index.name
     for key in declared.foreign_keys:
         if name := keys.get(foreign_key_address(key)):
             found["foreign key", key.name] = found["check", key.name] = name
@@ -92,6 +96,11 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
     dialect = scratch.dialect
     if not clause.table:
         return worded(clause, dialect, scratch.families)
+    if member := member_of(scratch.families, clause.table):
+        raise RevisionRefused(
+            f"clause {number + 1} changes {member.table}, which is one table of the family "
+            f"{member.family}: write {member.family}, and the clause reaches all its months"
+        )
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
             return worded(clause, dialect, scratch.families)

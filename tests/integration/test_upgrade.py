@@ -323,6 +323,13 @@ def test_a_name_that_is_neither_family_nor_table_is_refused(project: Project) ->
         project.upgrade()
 
 
+def test_a_single_month_is_refused_since_the_family_would_diverge(project: Project) -> None:
+    project.revision("r1", f'op.add_column("{MONTHS[1]}", sa.Column("room_id", sa.BigInteger))')
+    with pytest.raises(RevisionRefused, match="one table of the family t_order"):
+        project.upgrade()
+    assert "room_id" not in columns(project, MONTHS[1])
+
+
 def test_what_a_revision_raises_is_told_as_its_own_mistake(project: Project) -> None:
     project.revision("r1", "raise KeyError('colour')")
     with pytest.raises(RevisionRefused, match="r1 raised KeyError: 'colour'"):
