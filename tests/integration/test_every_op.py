@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
 from sqlalchemy.dialects import mysql
 
 from shardctl.catalog import references
-from shardctl.dialects import open_database
+from shardctl.dialects import Dialect, Statement, execute, open_database
 from shardctl.month import Month
 from shardctl.structure import Structure, differences
 from tests.integration.test_two_roads import shown
@@ -654,163 +655,172 @@ GROUPS = {
 }
 
 
+@dataclass(frozen=True)
+class Bench:
+    """A project with a family for each case, and one session for what is done by hand."""
+
+    project: Project
+    connection: Connection
+    cases: Sequence[Case]
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.project.database.dialect
+
+    @property
+    def sqlite(self) -> bool:
+        return self.project.is_sqlite
+
+    def sql(self, *statements: str) -> None:
+        for statement in statements:
+            execute(self.connection, Statement(statement))
+
+    def set_up(self) -> None:
+        """Families of a template and three months of two rows each, and what they refer to."""
+        self.sql("CREATE TABLE room (id bigint PRIMARY KEY)", "INSERT INTO room VALUES (1)")
+        for suffix in ("", *SUFFIXES):
+            self.sql(f"CREATE TABLE t_user{suffix} (id bigint PRIMARY KEY)")
+            if suffix:
+                self.sql(f"INSERT INTO t_user{suffix} VALUES (1), (3)")
+            for case in self.cases:
+                self.make(case, suffix)
+
+    def make(self, case: Case, suffix: str) -> None:
+        create = TABLE["sqlite" if self.sqlite else "server"].replace("{extra}", case.extra)
+        rows = (ROWS,) if suffix else ()
+        for statement in (create, *rows, *case.setup):
+            self.sql(case.filled(statement, suffix, tagged=self.sqlite))
+
+    def made_by_alembic(self, case: Case) -> Structure | None:
+        """What plain Alembic makes of one table by the same revision; None where it cannot, or
+        loses what the revision does not repeat."""
+        if case.oracle == "none" or (case.oracle == "servers" and self.sqlite):
+            return None
+        self.sql("CREATE TABLE room (id bigint PRIMARY KEY)")
+        self.sql("CREATE TABLE t_user (id bigint PRIMARY KEY)")
+        self.make(case, "")
+        # What execute() leaves behind on a connection is not meant for SQLAlchemy's own text.
+        plain = self.connection.execution_options(no_parameters=False)
+        operations = Operations(MigrationContext.configure(plain))
+        exec(case.filled(case.up), {"op": operations, "sa": sa, "mysql": mysql})
+        made = self.dialect.structures(self.connection, [case.family])[case.family]
+        self.dialect.drop(self.connection, self.dialect.table_names(self.connection))
+        return made.referring(references(self.project.config.families, None))
+
+    def write_revisions(self) -> None:
+        """A revision for each case, some of which is done by hand on one month."""
+        for number, case in enumerate(self.cases):
+            hand = case.hand
+            if self.sqlite and case.hand_on_sqlite is not None:
+                hand = case.hand_on_sqlite
+            if hand:
+                self.sql(case.filled(hand, BY_HAND, tagged=self.sqlite))
+            up, down = case.filled(case.up), case.filled(case.down)
+            self.project.revision(f"r{number:02}", up, down, head="import shardctl.op")
+
+    def looks(self) -> dict[str, Structure]:
+        """How all tables look, by name; what they refer to under the families' words."""
+        found = {}
+        families = self.project.config.families
+        for suffix in ("", *SUFFIXES):
+            words = references(families, Month.parse(suffix[1:]) if suffix else None)
+            tables = [case.family + suffix for case in self.cases]
+            for table, structure in self.dialect.structures(self.connection, tables).items():
+                found[table] = structure.referring(words)
+        return found
+
+    def rows(self) -> dict[str, list[dict[str, object]]]:
+        """The rows of all months."""
+        found = {}
+        for table in (case.family + suffix for case in self.cases for suffix in SUFFIXES):
+            result = self.connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")
+            found[table] = [dict(row) for row in result.mappings()]
+        return found
+
+    def text(self, table: str) -> list[str]:
+        """SHOW CREATE TABLE without what must differ between months; sorted."""
+        lines = shown(self.connection, self.dialect, table)
+        suffix = re.search(r"_2020\d\d$", table)
+        return sorted(line.replace(f"{suffix[0]}` (", "` (") if suffix else line for line in lines)
+
+    def unequal_months(self, looks: Mapping[str, Structure]) -> Iterator[str]:
+        """By the structures that shardctl reads, and by the text that a server shows."""
+        for case in self.cases:
+            expected = set() if self.sqlite else set(self.text(case.family))
+            for month in (case.family + suffix for suffix in SUFFIXES):
+                for difference in differences(looks[case.family], looks[month]):
+                    yield f"{month}: {difference}"
+                if not self.sqlite and (unlike := set(self.text(month)) ^ expected):
+                    yield f"{month}: {unlike}"
+
+    def unexpected(self) -> Iterator[str]:
+        """Queries that do not give what a case says."""
+        for case in self.cases:
+            for query, values in case.expected.items():
+                wanted = [case.filled(v) if isinstance(v, str) else v for v in values]
+                for sql in (case.filled(query, suffix) for suffix in SUFFIXES):
+                    found = list(self.connection.exec_driver_sql(sql).scalars())
+                    if found != wanted:
+                        yield f"{sql} gives {found}, expected {wanted}"
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_operation_goes_up_and_down(tmp_path: Path, url: str, group: str) -> None:
-    cases = [case for case in GROUPS[group] if case.runs_on(open_database(url).dialect.name)]
+    database = open_database(url)
+    cases = [case for case in GROUPS[group] if case.runs_on(database.dialect.name)]
     project = Project.make(tmp_path, url, "t_user", *(case.family for case in cases))
-    alone = {case.family: made_by_alembic(project, case) for case in cases}
-    for case in cases:
-        set_up(project, case)
-    untouched, rows = looks(project, cases), all_rows(project, cases)
-    for number, case in enumerate(cases):
-        change_by_hand(project, case)
-        up, down = case.filled(case.up), case.filled(case.down)
-        project.revision(f"r{number:02}", up, down, head="import shardctl.op")
+    with database.connect() as connection:
+        bench = Bench(project, connection, cases)
+        alone = {case.family: bench.made_by_alembic(case) for case in cases}
+        bench.set_up()
+        untouched, rows = bench.looks(), bench.rows()
+        bench.write_revisions()
 
-    project.upgrade(destructive=True)
-    changed = looks(project, cases)
-    problems = [
-        f"{case.name}: {problem}"
-        for case in cases
-        for problem in (
-            *unequal_months(project, case, changed),
-            *unlike_alembic(case, changed, alone[case.family]),
-            *lost_rows(case, rows, all_rows(project, [case])),
-            *unexpected(project, case),
-        )
-    ]
-    assert problems == []
-    assert project.left_behind() == []
+        project.upgrade(destructive=True)
+        changed = bench.looks()
+        problems = [*bench.unequal_months(changed), *bench.unexpected()]
+        problems += unlike_alembic(changed, alone)
+        problems += lost_rows(cases, rows, bench.rows())
+        assert problems == []
+        assert project.left_behind() == []
 
-    assert project.upgrade(destructive=True).outcomes == ()
-    assert looks(project, cases) == changed
+        assert project.upgrade(destructive=True).outcomes == ()
+        assert bench.looks() == changed
 
-    project.downgrade("base")
-    after = looks(project, cases)
-    assert [
-        f"{table}: {difference}"
-        for table, structure in untouched.items()
-        for difference in differences(structure, after[table])
-        if not difference.only_position
-    ] == []
-    assert [problem for case in cases for problem in unequal_months(project, case, after)] == []
-
-
-def set_up(project: Project, case: Case) -> None:
-    """A family of a template and three months of two rows each, and what foreign keys refer to."""
-    if "room" not in project.tables():
-        project.sql("CREATE TABLE room (id bigint PRIMARY KEY)", "INSERT INTO room VALUES (1)")
-        for suffix in ("", *SUFFIXES):
-            project.sql(f"CREATE TABLE t_user{suffix} (id bigint PRIMARY KEY)")
-            if suffix:
-                project.sql(f"INSERT INTO t_user{suffix} VALUES (1), (3)")
-    for suffix in ("", *SUFFIXES):
-        make(project, case, suffix)
-
-
-def make(project: Project, case: Case, suffix: str) -> None:
-    sqlite = project.is_sqlite
-    create = TABLE["sqlite" if sqlite else "server"].replace("{extra}", case.extra)
-    rows = (ROWS,) if suffix else ()
-    project.sql(*(case.filled(sql, suffix, tagged=sqlite) for sql in (create, *rows, *case.setup)))
-
-
-def change_by_hand(project: Project, case: Case) -> None:
-    hand = case.hand
-    if project.is_sqlite and case.hand_on_sqlite is not None:
-        hand = case.hand_on_sqlite
-    if hand:
-        project.sql(case.filled(hand, BY_HAND, tagged=project.is_sqlite))
-
-
-def made_by_alembic(project: Project, case: Case) -> Structure | None:
-    """What plain Alembic makes of one table by the same revision; None where it cannot, or
-    loses what the revision does not repeat."""
-    if case.oracle == "none" or (case.oracle == "servers" and project.is_sqlite):
-        return None
-    project.sql("CREATE TABLE room (id bigint PRIMARY KEY)")
-    project.sql("CREATE TABLE t_user (id bigint PRIMARY KEY)")
-    make(project, case, "")
-    with project.connect() as connection:
-        operations = Operations(MigrationContext.configure(connection))
-        exec(case.filled(case.up), {"op": operations, "sa": sa, "mysql": mysql})
-        words = references(project.config.families, None)
-        dialect = project.database.dialect
-        made = dialect.structures(connection, [case.family])[case.family].referring(words)
-        dialect.drop(connection, project.tables())
-    return made
-
-
-def looks(project: Project, cases: Sequence[Case]) -> dict[str, Structure]:
-    """How all tables of families look, by name; what they refer to under the families' words."""
-    found = {}
-    for suffix in ("", *SUFFIXES):
-        month = Month.parse(suffix[1:]) if suffix else None
-        words = references(project.config.families, month)
-        for table, structure in project.structures(*(c.family + suffix for c in cases)).items():
-            found[table] = structure.referring(words)
-    return found
-
-
-def all_rows(project: Project, cases: Sequence[Case]) -> dict[str, list[dict[str, object]]]:
-    found = {}
-    with project.connect() as connection:
-        for table in (case.family + suffix for case in cases for suffix in SUFFIXES):
-            result = connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")
-            found[table] = [dict(row) for row in result.mappings()]
-    return found
-
-
-def unequal_months(project: Project, case: Case, looks: Mapping[str, Structure]) -> Iterator[str]:
-    """By the structures that shardctl reads, and by the text that a server shows."""
-    template, *months = (case.family + suffix for suffix in ("", *SUFFIXES))
-    for month in months:
-        for difference in differences(looks[template], looks[month]):
-            yield f"{month}: {difference}"
-        if not project.is_sqlite:
-            expected, found = text(project, template), text(project, month)
-            if sorted(expected) != sorted(found):
-                yield f"{month}: {set(expected) ^ set(found)}"
-
-
-def text(project: Project, table: str) -> list[str]:
-    """SHOW CREATE TABLE without what must differ between months."""
-    with project.connect() as connection:
-        lines = shown(connection, project.database.dialect, table)
-    suffix = re.search(r"_2020\d\d$", table)
-    return [line.replace(f"{suffix[0]}` (", "` (") if suffix else line for line in lines]
+        project.downgrade("base")
+        after = bench.looks()
+        assert list(bench.unequal_months(after)) == []
+        assert [
+            f"{table}: {difference}"
+            for table, structure in untouched.items()
+            for difference in differences(structure, after[table])
+            if not difference.only_position  # of a column that was dropped and added again
+        ] == []
 
 
 def unlike_alembic(
-    case: Case, looks: Mapping[str, Structure], alone: Structure | None
+    looks: Mapping[str, Structure], alone: Mapping[str, Structure | None]
 ) -> Iterator[str]:
-    if alone is not None:
-        for difference in differences(alone, looks[case.family]):
-            yield f"unlike plain Alembic: {difference}"
+    for table, made in alone.items():
+        if made is not None:
+            for difference in differences(made, looks[table]):
+                yield f"{table} is unlike plain Alembic's: {difference}"
 
 
 def lost_rows(
-    case: Case,
+    cases: Sequence[Case],
     before: Mapping[str, list[dict[str, object]]],
     after: Mapping[str, list[dict[str, object]]],
 ) -> Iterator[str]:
     """Values of columns that the revision does not change, and yet are not as they were."""
-    changed = {case.filled(column) for column in case.changes}
-    if "*" in changed:
-        return
-    changed |= {"seen"} if changed else set()  # ON UPDATE CURRENT_TIMESTAMP
-    for table, rows in after.items():
-        kept = (before[table][0].keys() & rows[0].keys()) - changed
-        for old, new in zip(before[table], rows, strict=True):
-            for column in kept:
-                if old[column] != new[column]:
-                    yield f"{table}.{column}: {old[column]!r} became {new[column]!r}"
-
-
-def unexpected(project: Project, case: Case) -> Iterator[str]:
-    for query, values in case.expected.items():
-        for suffix in SUFFIXES:
-            rows = project.rows(case.filled(query, suffix))
-            wanted = [case.filled(v) if isinstance(v, str) else v for v in values]
-            if [row[0] for row in rows] != wanted:
-                yield f"{case.filled(query, suffix)} gives {rows!r}, expected {wanted}"
+    for case in cases:
+        changed = {case.filled(column) for column in case.changes}
+        if "*" in changed:
+            continue
+        changed |= {"seen"} if changed else set()  # ON UPDATE CURRENT_TIMESTAMP
+        for table in (case.family + suffix for suffix in SUFFIXES):
+            kept = (before[table][0].keys() & after[table][0].keys()) - changed
+            for old, new in zip(before[table], after[table], strict=True):
+                for column in kept:
+                    if old[column] != new[column]:
+                        yield f"{table}.{column}: {old[column]!r} became {new[column]!r}"
