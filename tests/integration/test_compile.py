@@ -970,5 +970,5 @@ def test_an_index_of_no_known_table_is_refused_on_servers(on_server: Road) -> No
 
 
 def test_a_type_that_cannot_be_compiled_is_refused(on_server: Road) -> None:
-    with pytest.raises(RevisionRefused, match="alter_column.*length"):
+    with pytest.raises(RevisionRefused, match=r"alter_column.*length"):
         on_server.clauses(lambda: op.alter_column("t_order", "note", type_=sa.String()))
