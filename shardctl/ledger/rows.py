@@ -110,11 +110,17 @@ def unfinished(connection: Connection) -> tuple[Run, ...]:
 
 
 def rows_of(
-    connection: Connection, revision: str, direction: Direction
+    connection: Connection, revision: str, direction: Direction, *, table: str | None = None
 ) -> dict[tuple[int, str], ClauseRow]:
-    """What is recorded of a run's clauses, by the clause's number and the table."""
-    table = schema.clause
-    rows = select(table).where(table.c.revision == revision, table.c.direction == direction)
+    """What is recorded of a run's clauses, by the clause's number and the table.
+
+    Args:
+        table: only what is recorded of this table.
+    """
+    known = schema.clause
+    rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
+    if table is not None:
+        rows = rows.where(known.c.table_name == table)
     return {(row.n, row.table_name): _clause(row) for row in _read(connection, rows)}
 
 

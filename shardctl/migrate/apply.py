@@ -97,7 +97,7 @@ class Application:
         self, connection: Connection, member: Member, table: str, numbers: Sequence[int]
     ) -> Work:
         """Bring one table through a segment, judged by how it looks at this moment."""
-        work = self._work(member, table, numbers, self.site.look([member]), self._rows())
+        work = self._work(member, table, numbers, self.site.look([member]), self._rows(member))
         if work.found:
             self.lease.ledger.done_clauses(
                 connection, *self._run, work.found, member.table, how="found"
@@ -217,8 +217,9 @@ class Application:
             left += [work for work in works if work.todo and work.member.table in look]
         return left
 
-    def _rows(self) -> Rows:
-        return rows_of(self.site.connection, *self._run)
+    def _rows(self, member: Member | None = None) -> Rows:
+        table = member.table if member else None
+        return rows_of(self.site.connection, *self._run, table=table)
 
     def _members(self, table: str) -> tuple[Member, ...]:
         if not table:
@@ -245,7 +246,7 @@ class Application:
         return (
             f"{where}: clause {number + 1} of {self.revision} failed: {words}\n"
             "What was done before is recorded: mend the cause and run again to go on"
-            + (", or give it up with shardctl downgrade" if up else "")
+            + (", or give it up with 'shardctl downgrade -1'" if up else "")
         )
 
     @property
