@@ -80,7 +80,8 @@ class Dialect(ABC):
         try:
             yield
         except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
+            if not connection.invalidated:  # a session that broke off has nothing to roll back
+                connection.exec_driver_sql("ROLLBACK")
             raise
         connection.exec_driver_sql("COMMIT")
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from shardctl import ledger
 from shardctl.catalog import Member, names_for, references
 from shardctl.dialects import Statement, execute
-from shardctl.errors import Contradiction, StepFailed
+from shardctl.errors import AccessDenied, Contradiction, StepFailed
 from shardctl.family import Family
 from shardctl.ledger import ClauseRow, Run
 from shardctl.lock import Lease
@@ -47,6 +47,7 @@ class Maker:
         Raises:
             StepFailed: the server refused, or the copy is not like the template; there is no
                 such month then.
+            AccessDenied: it refused for want of a privilege.
             LockLost: another run took over.
         """
         member = Member(family.name, family.table_name(month), month)
@@ -60,6 +61,10 @@ class Maker:
                 return True
             return self._beside(member, family)
         except DBAPIError as error:
+            if dialect.is_access_denied(error):
+                raise AccessDenied(
+                    f"{member.table} cannot be made: {dialect.words(error)}"
+                ) from error
             raise StepFailed(
                 f"{member.table} cannot be made: {dialect.words(error)}; what was made before is "
                 "complete: mend the cause and run again to go on"
@@ -82,7 +87,8 @@ class Maker:
             self.lease.ledger.unregister(self.connection, member.table)
             return False
         finally:
-            self._execute(Statement(f"DROP TABLE IF EXISTS {old}"))
+            if not self.connection.invalidated:  # else the next run sweeps it
+                self._execute(Statement(f"DROP TABLE IF EXISTS {old}"))
         return True
 
     def _build(self, member: Member, family: Family, name: str) -> None:

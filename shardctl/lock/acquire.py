@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any, Final
 
 from sqlalchemy import Connection, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shardctl import ledger
 from shardctl.dialects import Database
@@ -57,7 +57,8 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
                     _update(other, fence, orphans="")
                 yield Lease(fence, token, Ledger(database.dialect, fence, token), pulse)
         finally:
-            with suppress(DBAPIError):  # the server is away: the next one finds our claim gone
+            # The server is away, or the session broke off: the next one finds our claim gone.
+            with suppress(SQLAlchemyError):
                 _update(connection, fence, held=False)
 
 

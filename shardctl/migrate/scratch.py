@@ -157,7 +157,8 @@ def scratch(
         try:
             yield made
         finally:
-            made.drop()
+            if not connection.invalidated:  # else the next run sweeps them
+                made.drop()
 
 
 def sweep(connection: Connection, dialect: Dialect) -> tuple[str, ...]:

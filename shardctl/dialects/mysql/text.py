@@ -206,9 +206,10 @@ def _raw_results(connection: Connection, zone: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.exec_driver_sql(
-            "SET character_set_results = @shardctl_results, time_zone = @shardctl_zone"
-        )
+        if not connection.invalidated:
+            connection.exec_driver_sql(
+                "SET character_set_results = @shardctl_results, time_zone = @shardctl_zone"
+            )
 
 
 def _decoded(text: bytes | str) -> str:

@@ -62,9 +62,10 @@ class SQLite(Dialect):
             yield
             connection.exec_driver_sql("COMMIT")
         finally:
-            if _in_transaction(connection):
-                connection.exec_driver_sql("ROLLBACK")
-            connection.exec_driver_sql(rebuild.RENAME_WITH_CARE)
+            if not connection.invalidated:
+                if _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
+                connection.exec_driver_sql(rebuild.RENAME_WITH_CARE)
 
     def table_names(self, connection: Connection) -> tuple[str, ...]:
         return read.table_names(connection)
