@@ -48,7 +48,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in _COMMANDS:
-    app.command()(command)
+    # A relative target, -1, is no option.
+    app.command(context_settings={"ignore_unknown_options": command is downgrade})(command)
 
 
 def _version(wanted: bool) -> None:

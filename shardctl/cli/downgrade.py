@@ -10,9 +10,19 @@ from shardctl.cli.migration import migrate
 from shardctl.cli.session import AllowDestructive, AsJson, DryRun, session
 
 
+def _no_option(target: str) -> str:
+    """Click lets everything pass that looks like an option, lest -1 be taken for one."""
+    if target.startswith("-") and not target[1:].isdecimal():
+        raise typer.BadParameter(f"No such option: {target}")
+    return target
+
+
 def downgrade(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="The revision to go back to, -1, or base.")],
+    target: Annotated[
+        str,
+        typer.Argument(help="The revision to go back to, -1, or base.", callback=_no_option),
+    ],
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     json: AsJson = False,

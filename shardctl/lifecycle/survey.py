@@ -11,7 +11,7 @@ from shardctl.config import Config
 from shardctl.errors import ConfigError, Refused
 from shardctl.family import Family
 from shardctl.migrate.site import Site
-from shardctl.month import Month
+from shardctl.month import Month, spans
 from shardctl.structure import SELF
 from shardctl.suffix import Suffix
 
@@ -99,7 +99,7 @@ def _source(roster: Roster, from_month: Month | None, now: datetime | None) -> M
         if from_month not in months:
             raise Refused(
                 f"{roster.family.table_name(from_month)} does not exist; the months of "
-                f"{roster.family.name} are {', '.join(map(str, months))}"
+                f"{roster.family.name} are {spans(months)}"
             )
         return months[from_month]
     current = roster.family.current_month(now)

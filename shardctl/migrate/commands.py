@@ -113,7 +113,12 @@ def revision(
 
     Returns:
         The file that was written.
+
+    Raises:
+        ConfigError: the message is empty, or Alembic refuses.
     """
+    if not message.strip():
+        raise ConfigError('a revision wants a message that says what it does: -m "add room_id"')
 
     def fill(_context: object, _revision: object, directives: list[ops.MigrationScript]) -> None:
         if sql is not None:

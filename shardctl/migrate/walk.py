@@ -26,7 +26,7 @@ from shardctl.migrate.site import Site
 from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.wording import worded
 from shardctl.migrate.work import Confined, Revision, Work, lessons_of
-from shardctl.report import State, Step
+from shardctl.report import Note, State, Step
 from shardctl.structure import Structure
 
 
@@ -185,11 +185,17 @@ class Walk:
         return outcome_of(prepared.revision, prepared.shown, works)
 
     def _allow(self, revision: Revision, clauses: tuple[Clause, ...]) -> None:
-        lost = [clause.loses for clause in clauses if clause.loses]
-        if lost and not self.destructive and self.lease is not None:
+        lost = "; ".join(clause.loses for clause in clauses if clause.loses)
+        if lost and self.lease is None:
+            self.site.report(
+                Note(
+                    f"{revision} loses data: {lost}. It will be refused without --allow-destructive"
+                )
+            )
+        elif lost and not self.destructive:
             raise Destructive(
-                f"{revision} loses data: {'; '.join(lost)}. Nothing was changed; if that is what "
-                "you want, run it again with --allow-destructive"
+                f"{revision} loses data: {lost}. Nothing was changed; if that is what you want, "
+                "run it again with --allow-destructive"
             )
 
 
@@ -213,7 +219,8 @@ def refuse_others(site: Site, revision: str, direction: ledger.Direction) -> Non
             way = "upgrade" if run.direction == "up" else "downgrade"
             raise Refused(
                 f"the {way} of revision {run.revision} is unfinished: run shardctl {way} to go on "
-                "with it" + (", or shardctl downgrade to give it up" if way == "upgrade" else "")
+                "with it"
+                + (", or 'shardctl downgrade -1' to give it up" if way == "upgrade" else "")
             )
 
 
@@ -224,5 +231,5 @@ def _edited(revision: Revision, run: Run) -> str:
     )
     return (
         f"the file of revision {revision} was changed after a part of it had run; put it back as "
-        f"it was, or give the revision up with shardctl downgrade:\n{difference}"
+        f"it was, or give the revision up with 'shardctl downgrade -1':\n{difference}"
     )
