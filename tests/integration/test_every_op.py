@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import mysql
 
 from shardctl.catalog import references
 from shardctl.dialects import Dialect, Statement, execute, open_database
+from shardctl.errors import StepFailed
 from shardctl.month import Month
 from shardctl.structure import Structure, differences
 from tests.integration.test_two_roads import shown
@@ -496,6 +497,13 @@ CONSTRAINTS = (
         on="sqlite",
     ),
     Case(
+        "drop foreign key with an index of its own",
+        'op.drop_constraint("fk_{t}", "{t}", type_="foreignkey")',
+        'op.create_foreign_key("fk_{t}", "{t}", "t_user", ["room"], ["id"])',
+        extra=", CONSTRAINT fk_{t}{s} FOREIGN KEY (room) REFERENCES t_user{s} (id)",
+        on="servers",
+    ),
+    Case(
         "drop foreign key",
         'op.drop_constraint("fk_{t}", "{t}", type_="foreignkey")',
         'op.create_foreign_key("fk_{t}", "{t}", "t_user", ["room"], ["id"])',
@@ -824,3 +832,161 @@ def lost_rows(
                 for column in kept:
                     if old[column] != new[column]:
                         yield f"{table}.{column}: {old[column]!r} became {new[column]!r}"
+
+
+def months_of(project: Project, *definitions: str) -> list[str]:
+    """A family t_order whose template and three months are defined each by one text or by a last
+    one for all the rest; `{m}` is the table, `{s}` its suffix."""
+    tables = []
+    for number, suffix in enumerate(("", *SUFFIXES)):
+        definition = definitions[min(number, len(definitions) - 1)]
+        tables.append(f"t_order{suffix}")
+        project.sql(definition.replace("{m}", tables[-1]).replace("{s}", suffix))
+    return tables[1:]
+
+
+def test_a_changed_null_loses_nothing_of_a_months_own_column(
+    tmp_path: Path, server_url: str
+) -> None:
+    project = Project.make(tmp_path, server_url, "t_order")
+    moment = "timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)"
+    template, month = (
+        "CREATE TABLE {m} (id int PRIMARY KEY, "
+        f"note varchar({size}) {charset} NOT NULL DEFAULT '{default}' COMMENT '{comment}', "
+        f"seen {moment} COMMENT '{comment}', coin decimal({size},2) NOT NULL DEFAULT '{size}.00')"
+        for size, charset, default, comment in (
+            (20, "", "a", "t_order"),
+            (
+                30,
+                "CHARACTER SET latin1 COLLATE latin1_bin",
+                r"50% \\ it''s :x",
+                r"别的 t_order \\ %",
+            ),
+        )
+    )
+    months = months_of(project, template, template, month)
+    before = project.structures(*months)
+    up = [f'op.alter_column("t_order", "{name}", nullable=True)' for name in OWN]
+    down = [f'op.alter_column("t_order", "{name}", nullable=False)' for name in OWN]
+    project.revision("r1", "\n".join(up), "\n".join(down))
+    project.upgrade()
+    for table, structure in project.structures(*months).items():
+        for old, new in zip(before[table].columns, structure.columns, strict=True):
+            assert new == replace(old, nullable=old.name in OWN)
+    project.downgrade("base")
+    assert project.structures(*months) == before
+
+
+OWN = ("note", "seen", "coin")
+
+
+def test_a_constraint_is_dropped_by_its_meaning_where_a_month_calls_it_otherwise(
+    tmp_path: Path, url: str
+) -> None:
+    project = Project.make(tmp_path, url, "t_order")
+    project.sql("CREATE TABLE room (id int PRIMARY KEY)")
+    months = months_of(
+        project,
+        *(
+            "CREATE TABLE {m} (id int PRIMARY KEY, coin int, room int, "
+            f"CONSTRAINT {check} CHECK (coin > 0), CONSTRAINT {key} FOREIGN KEY (room) "
+            "REFERENCES room (id))"
+            for check, key in (
+                ("ck_coin", "fk_room"),
+                ("ck_coin{s}", "fk_room{s}"),
+                ("legacy{s}", "{m}_ibfk_7"),
+                ("{m}_chk_9", "legacy_fk{s}"),
+            )
+        ),
+    )
+    before = project.structures(*months)
+    project.revision(
+        "r1",
+        'op.drop_constraint("ck_coin", "t_order", type_="check")\n'
+        'op.drop_constraint("fk_room", "t_order", type_="foreignkey")',
+        'op.create_foreign_key("fk_room", "t_order", "room", ["room"], ["id"])\n'
+        'op.create_check_constraint("ck_coin", "t_order", "coin > 0")',
+    )
+    project.upgrade()
+    for structure in project.structures("t_order", *months).values():
+        assert (structure.checks, structure.foreign_keys) == ((), ())
+    project.downgrade("base")
+    for month, structure in project.structures(*months).items():
+        assert differences(before[month], structure) == ()
+        assert [check.name for check in structure.checks] == [f"ck_coin{month[7:]}"]
+        assert [key.name for key in structure.foreign_keys] == [f"fk_room{month[7:]}"]
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["gone on with", "given up"])
+def test_a_revision_of_constraints_that_stopped_is_gone_on_with_or_given_up(
+    tmp_path: Path, url: str, goes_on: bool
+) -> None:
+    project = Project.make(tmp_path, url, "t_order")
+    project.sql("CREATE TABLE room (id int PRIMARY KEY)")
+    months = months_of(
+        project,
+        *(
+            "CREATE TABLE {m} (id int PRIMARY KEY, coin int, room int, up int, "
+            f"CONSTRAINT {check} CHECK (coin > 0), CONSTRAINT fk_room{{s}} FOREIGN KEY (room) "
+            "REFERENCES room (id))"
+            for check in ("ck_coin{s}", "ck_coin{s}", "ck_coin{s}", "legacy{s}")
+        ),
+    )
+    for month in months:
+        project.sql(f"INSERT INTO {month} (id, coin) VALUES (1, 1), (2, 2)")
+    project.sql(f"UPDATE {months[1]} SET coin = 1")
+    before = project.structures("t_order", *months)
+    project.revision(
+        "r1",
+        'op.drop_constraint("ck_coin", "t_order", type_="check")\n'
+        'op.create_check_constraint("ck_coin", "t_order", "coin >= 0")\n'
+        'op.drop_constraint("fk_room", "t_order", type_="foreignkey")\n'
+        'op.create_index("uq_coin", "t_order", ["coin"], unique=True)\n'
+        'op.create_index("ix_up", "t_order", ["up"])\n'
+        'op.create_foreign_key("fk_room", "t_order", "t_order", ["up"], ["id"])',
+        'op.drop_constraint("fk_room", "t_order", type_="foreignkey")\n'
+        'op.drop_index("ix_up", "t_order")\n'
+        'op.drop_index("uq_coin", "t_order")\n'
+        'op.create_foreign_key("fk_room", "t_order", "room", ["room"], ["id"])\n'
+        'op.drop_constraint("ck_coin", "t_order", type_="check")\n'
+        'op.create_check_constraint("ck_coin", "t_order", "coin > 0")',
+    )
+    with pytest.raises(StepFailed, match=months[1]):
+        project.upgrade()
+    if not goes_on:
+        project.downgrade("base")
+        after = project.structures("t_order", *months)
+        for table, structure in before.items():
+            assert differences(structure, after[table]) == ()
+        return
+    project.sql(f"UPDATE {months[1]} SET coin = id")
+    project.upgrade()
+    with project.connect() as connection:
+        dialect = project.database.dialect
+        template = dialect.structures(connection, ["t_order"])["t_order"]
+        wanted = template.referring({"t_order": "itself"})
+        for month in months:
+            structure = dialect.structures(connection, [month])[month]
+            assert differences(wanted, structure.referring({month: "itself"})) == ()
+            assert [check.name for check in structure.checks] == [f"ck_coin{month[7:]}"]
+    assert template.checks[0].expression != before["t_order"].checks[0].expression
+
+
+def test_a_column_at_another_place_is_there_already_and_told_as_drift(
+    tmp_path: Path, server_url: str
+) -> None:
+    project = Project.make(tmp_path, server_url, "t_order")
+    months = months_of(project, "CREATE TABLE {m} (id int PRIMARY KEY, coin int)")
+    project.sql(f"ALTER TABLE {months[1]} ADD COLUMN shop int")
+    project.revision(
+        "r1",
+        'shardctl.op.add_column("t_order", sa.Column("shop", sa.Integer), after="id")',
+        head="import shardctl.op",
+    )
+    (outcome,) = project.upgrade().outcomes
+    assert outcome.found[months[1]] == (0,)
+    drift = [
+        differences(project.structure("t_order"), project.structure(month)) for month in months
+    ]
+    assert [len(found) for found in drift] == [0, 1, 0]
+    assert drift[1][0].only_position
