@@ -115,8 +115,10 @@ class Scratch:
         if found is None:
             return None
         copy = self.name_of(name)
-        names = Names(tag=self._tag)
-        for statement in self.dialect.copy(self.dialect.definition(self.source, real), copy, names):
+        # Read where it is run: the default of a TIMESTAMP is spelled in the session's time zone.
+        reader = self.source if self.dialect.scratch_url else self.connection
+        definition = self.dialect.definition(reader, real)
+        for statement in self.dialect.copy(definition, copy, Names(tag=self._tag)):
             execute(self.connection, statement)
         self.dialect.populate(self.connection, copy)
         return copy
