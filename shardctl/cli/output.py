@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from shardctl.month import Month
 from shardctl.structure import Difference
+
+
+def echo(text: str) -> None:
+    """Print; that the reader of a pipe has seen enough (`| head`) ends no upgrade under way."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_json(value: object, *, indent: int | None = 2) -> str:

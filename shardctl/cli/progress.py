@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from shardctl.cli.output import as_json, count
+from shardctl.cli.output import as_json, count, echo
 from shardctl.report import Event, Finished, Note, Report, Started, Step, TableDone, silent
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def progress(*, quiet: bool, json: bool = False) -> Iterator[Report]:
 
 def _json_line(event: Event) -> None:
     name = "table done" if isinstance(event, TableDone) else type(event).__name__.lower()
-    typer.echo(as_json({"event": name, **asdict(event)}, indent=None))
+    echo(as_json({"event": name, **asdict(event)}, indent=None))
 
 
 @dataclass(slots=True)
@@ -46,17 +44,17 @@ class _Lines:
         match event:
             case Started(what, total):
                 self.numbers = {}
-                typer.echo(f"{what} ({count(total, 'table')})" if total else what)
+                echo(f"{what} ({count(total, 'table')})" if total else what)
             case Step() if event.state in ("run", "found", "failed"):
                 if event.sql not in self.numbers:
                     self.numbers[event.sql] = len(self.numbers) + 1
-                    typer.echo(f"  ({self.numbers[event.sql]}) {event.sql}")
+                    echo(f"  ({self.numbers[event.sql]}) {event.sql}")
                 number = self.numbers[event.sql]
-                typer.echo(f"  {event.table or 'database'} ({number}): {_outcome(event)}")
+                echo(f"  {event.table or 'database'} ({number}): {_outcome(event)}")
             case Note(text):
-                typer.echo(text)
+                echo(text)
             case Finished(what, seconds):
-                typer.echo(f"{what}: done in {seconds:.1f} s")
+                echo(f"{what}: done in {seconds:.1f} s")
             case _:  # yet to come, or told by the lines before: another would only repeat them
                 pass
 

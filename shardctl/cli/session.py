@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from shardctl.cli.output import echo
+
 if TYPE_CHECKING:
     from shardctl.config import Config
 
@@ -45,7 +47,7 @@ class Session:
     def say(self, text: str = "") -> None:
         """Print lines of a result, unless silence was asked for."""
         if not self.quiet:
-            typer.echo(text)
+            echo(text)
 
 
 def session(context: typer.Context) -> Session:
