@@ -15,17 +15,18 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import Script
-from alembic.util import CommandError, to_tuple
+from alembic.util import CommandError
 from sqlalchemy import MetaData
 
-from shardctl import ledger, lock
+from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
 from shardctl.errors import Refused, ShardctlError
+from shardctl.ledger import Direction, Run
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.scratch import sweep
 from shardctl.migrate.site import Site, opened
-from shardctl.migrate.walk import Walk, refuse_others, walking
+from shardctl.migrate.walk import Walk, refuse_others, unstamped, walking
 from shardctl.migrate.work import Revision
 from shardctl.report import Event, Report, Step
 
@@ -116,14 +117,25 @@ def _steps(
     walk: Walk,
     request: Request,
 ) -> Iterator[MigrationStep]:
-    """Alembic's steps, each made to reach every month."""
+    """Alembic's steps, each made to reach every month.
+
+    The next one is asked for when the version has moved to where the last one leads.
+    """
+    runs, through = unstamped(walk.site, heads)
+    for run in through:
+        walk.finish(run.revision, run.direction, heads)
     steps = list(inner(heads, migration))
     if command == "downgrade":
-        steps = _undone_first(steps, migration, walk, request)
+        runs, begun = _undone_first(runs, heads, migration, walk, request)
+        if str(migration.opts.get("destination_rev", "")).startswith("-"):
+            begun += sum(run.direction == "down" for run in through)
+            steps = steps[: max(len(steps) - begun, 0)]
+    moving = [step for step in steps if isinstance(step, RevisionStep)]
+    if moving or command == "upgrade":
+        refuse_others(runs, _revision(moving[0]) if moving else None)
     for step in steps:
         if isinstance(step, RevisionStep):
-            revision = _revision(step.revision, "up" if step.is_upgrade else "down")
-            refuse_others(walk.site, revision.id, revision.direction)
+            revision = _revision(step)
             function = step.migration_fn
 
             def carry_out(
@@ -134,20 +146,26 @@ def _steps(
                 request.outcomes.append(walk.step(revision, lambda: function(**words)))
 
             step.migration_fn = carry_out
-        yield step
-    if not steps and command == "upgrade":
-        refuse_others(walk.site, "", "up")
+            yield step
+            walk.finish(revision.id, revision.direction, migration.get_current_heads())
+        else:
+            yield step
 
 
 def _undone_first(
-    steps: list[MigrationStep], migration: MigrationContext, walk: Walk, request: Request
-) -> list[MigrationStep]:
-    """Undo a revision that did not come to its end; the steps that are left after it.
+    runs: tuple[Run, ...],
+    heads: tuple[str, ...],
+    migration: MigrationContext,
+    walk: Walk,
+    request: Request,
+) -> tuple[tuple[Run, ...], int]:
+    """Undo a revision that did not come to its end; the runs that are left, and how many were not.
 
-    Its undoing counts as the first step of a relative target, such as -1.
+    Undoing one counts as the first step of a relative target, such as -1.
     """
     script = migration.environment_context.script if migration.environment_context else None
-    for run in ledger.unfinished(walk.site.connection):
+    undone = set[str]()
+    for run in runs:
         if run.direction == "down" or script is None:
             continue
         found = script.get_revision(run.revision)
@@ -155,20 +173,20 @@ def _undone_first(
             raise Refused(
                 f"revision {run.revision} is unfinished, but its file is gone: restore it"
             )
-        if found.revision in migration.get_current_heads():
-            continue
-        revision = _revision(found, "down")
+        revision = _revision_of(found, "down")
         request.outcomes.append(walk.undo(run, revision, found.module.downgrade))
-        if str(migration.opts.get("destination_rev", "")).startswith("-"):
-            steps = steps[:-1]
-    return steps
+        walk.finish(revision.id, "down", heads)
+        undone.add(run.revision)
+    return tuple(run for run in runs if run.revision not in undone), len(undone)
 
 
-def _revision(script: Script, direction: ledger.Direction) -> Revision:
+def _revision(step: RevisionStep) -> Revision:
+    return _revision_of(step.revision, "up" if step.is_upgrade else "down")
+
+
+def _revision_of(script: Script, direction: Direction) -> Revision:
     source = Path(script.path).read_text(encoding="utf-8")
-    before = ", ".join(to_tuple(script.down_revision, default=())) or None
-    after = script.revision if direction == "up" else before
-    return Revision(script.revision, direction, script.doc or "", source, after)
+    return Revision(script.revision, direction, script.doc or "", source)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:

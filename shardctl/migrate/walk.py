@@ -67,6 +67,8 @@ class Walk:
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Carry one revision out on all tables; where there is no lease, tell what would be done.
 
+        When the version has moved, `finish` is to follow.
+
         Raises:
             Refused: something stands against it; nothing was changed.
             StepFailed: the server refused a statement; what was done before it is recorded.
@@ -99,14 +101,21 @@ class Walk:
         application = Application(
             self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, confined
         )
-        outcome = application.carry_out()
-        self.lease.ledger.finish_run(self.site.connection, revision.id, revision.direction)
-        self._settle(revision, self.lease)
-        return outcome
+        return application.carry_out()
 
-    def _settle(self, revision: Revision, lease: Lease) -> None:
-        """Record where the months stand now; those that the ledger had not met are registered."""
-        connection, after = self.site.connection, revision.leads_to
+    def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
+        """Record that a revision is done, and where the months stand now.
+
+        It is the last thing: the version has moved, and what breaks off in between is finished
+        by the next command (`unstamped`). Months that the ledger had not met are registered.
+
+        Args:
+            heads: the revisions that the database is at now.
+        """
+        if self.lease is None:
+            return
+        lease, connection = self.lease, self.site.connection
+        after = ", ".join(sorted(heads)) or None
         known = ledger.months(connection)
         months = [month for roster in self.site.rosters().values() for month in roster.months]
         lease.ledger.set_revision(connection, [m.table for m in months if m.table in known], after)
@@ -120,6 +129,7 @@ class Walk:
                     revision=after,
                     origin="found",
                 )
+        lease.ledger.finish_run(connection, revision, direction)
 
     def _begin(self, prepared: Prepared, lease: Lease) -> None:
         """Record what is going to be done; what was done and finished the other way is history."""
@@ -208,14 +218,35 @@ def walking(
         yield Walk(site, migration, lease, destructive, Foresight(site), copies)
 
 
-def refuse_others(site: Site, revision: str, direction: ledger.Direction) -> None:
+def unstamped(site: Site, heads: tuple[str, ...]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """The unfinished runs: those that are not through yet, and those whose version has moved.
+
+    The latter broke off right before they were recorded as finished; nothing else is left of
+    them. A revision that is being undone is at neither end of the version's way.
+    """
+    runs = ledger.unfinished(site.connection)
+    undone = {run.revision for run in runs if run.direction == "up"}
+    through = [
+        run
+        for run in runs
+        if (run.direction == "up") == (run.revision in heads)
+        and (run.direction == "up" or run.revision not in undone)
+    ]
+    return tuple(run for run in runs if run not in through), tuple(through)
+
+
+def refuse_others(runs: tuple[Run, ...], revision: Revision | None) -> None:
     """Refuse to begin anything while something else is unfinished.
+
+    Args:
+        runs: those that are not through yet.
+        revision: the one that is to be carried out first; None for none.
 
     Raises:
         Refused: another revision, or the other direction, did not come to its end.
     """
-    for run in ledger.unfinished(site.connection):
-        if (run.revision, run.direction) != (revision, direction):
+    for run in runs:
+        if revision is None or (run.revision, run.direction) != (revision.id, revision.direction):
             way = "upgrade" if run.direction == "up" else "downgrade"
             raise Refused(
                 f"the {way} of revision {run.revision} is unfinished: run shardctl {way} to go on "

@@ -24,14 +24,12 @@ class Revision:
 
     Attributes:
         source: the text of its file.
-        leads_to: the revision that the tables are at afterwards; None for none.
     """
 
     id: str
     direction: Direction
     title: str
     source: str
-    leads_to: str | None
 
     def __str__(self) -> str:
         way = "" if self.direction == "up" else "downgrade of "
