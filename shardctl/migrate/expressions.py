@@ -164,8 +164,8 @@ def _refuse_strange_rows(statement: Insert, family: str, each_month: bool) -> No
     sources = {str(table.name) for table in _table_nodes([statement.select])}
     if family not in sources and not each_month:
         raise RevisionRefused(
-            f"INSERT into {family}: every month would get the same rows; if that is meant, say "
-            "shardctl.op.execute(…, each_month=True)"
+            f"INSERT into {family}: each month would get rows that are not its own: if that is "
+            "meant, say shardctl.op.execute(…, each_month=True)"
         )
 
 

@@ -202,8 +202,11 @@ def test_dml_of_sqlite_is_spliced_at_its_names(expected: str) -> None:
     assert (shown(clause), clause.table, clause.data) == (expected, "t_order", True)
 
 
-def test_rows_of_one_family_go_to_another_month_by_month() -> None:
-    (clause,) = read("INSERT INTO t_user (id) SELECT user_id FROM t_order")
+def test_rows_of_one_family_go_to_another_month_by_month_where_that_is_said() -> None:
+    text = "INSERT INTO t_user (id) SELECT user_id FROM t_order"
+    with pytest.raises(RevisionRefused, match="each_month=True"):
+        read(text)
+    (clause,) = read(text, each_month=True)
     assert clause.table == "t_user"
     assert shown(clause) == "INSERT INTO ‹t_user› (id) SELECT user_id FROM ‹t_order›"
 

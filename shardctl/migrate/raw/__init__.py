@@ -39,7 +39,7 @@ def clauses(
         names: the families' names.
         flavour: whose SQL it is.
         each_month: whether a statement is meant once for each month that changes a plain table
-            or fills months with rows that come from none.
+            or fills months with rows that are not their own.
         indexes: on SQLite, where DROP INDEX names no table: index → its table, or its family.
 
     Raises:

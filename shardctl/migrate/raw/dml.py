@@ -39,7 +39,7 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
 
     Args:
         each_month: whether it is meant to run once for every month though it changes a table
-            that is no month, or fills months with rows that come from none.
+            that is no month, or fills months with rows that are not their own.
 
     Raises:
         RevisionRefused: it cannot be told what it means for a month, or it needs `each_month`.
@@ -60,10 +60,12 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
         raise statement.refusal("it reads several families: for whose months is it to run?")
     if families and effect.inserts == "values":
         raise statement.refusal(f"in which month of {families[0]} would these rows belong?")
-    if families and effect.inserts == "rows" and len(effect.tables) == 1 and not each_month:
+    sources = {_name(token) for token in effect.tables if token not in effect.changed}
+    strange = families and effect.inserts == "rows" and families[0] not in sources
+    if strange and not each_month:
         raise statement.refusal(
-            f"every month of {families[0]} would get the same rows: if that is meant, say "
-            f"{_EACH_MONTH}"
+            f"each month of {families[0]} would get rows that are not its own: if that is meant, "
+            f"say {_EACH_MONTH}"
         )
     found = {token: TableName(_name(token)) for token in effect.tables + effect.qualifiers}
     table = families[0] if families else _name(effect.tables[0])
