@@ -151,7 +151,8 @@ class Walk:
         """What a revision does: from the ledger where it had begun, else by capturing it once."""
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
-            if not run.finished:
+            rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+            if rows and not run.finished:
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)

@@ -99,6 +99,20 @@ def test_a_revision_that_cannot_be_meant_changes_nothing(
     assert project.rows("SELECT * FROM alembic_version") == []
 
 
+def test_a_data_clause_that_the_server_never_took_may_be_mended_in_the_file(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project.revision("r1", 'op.execute("UPDATE t_order SET coyn = 8")')
+    code, err = ended(monkeypatch, capsys, project, "upgrade")
+    assert code == 4
+    assert "coyn" in err.splitlines()[0]
+    assert "run again to go on, or give it up with 'shardctl downgrade -1'" in err
+
+    file.write_text(file.read_text().replace("coyn", "coin"))
+    project.upgrade()
+    assert [project.rows(f"SELECT coin FROM {table}")[0][0] for table in TABLES[1:]] == [8, 8]
+
+
 def test_a_revision_file_that_is_no_python(told: Callable[..., str], project: Project) -> None:
     project.revision("r1", "pass").write_text("def upgrade(:\n")
     for command in ("upgrade", "history", "revision"):
