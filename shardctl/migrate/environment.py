@@ -21,7 +21,7 @@ from sqlalchemy import MetaData
 from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
-from shardctl.errors import Refused, ShardctlError
+from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.scratch import sweep
@@ -69,6 +69,8 @@ def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -
         return
     try:
         _run(context, _of_alembic(context), target_metadata, options)
+    except Destructive as error:
+        raise CommandError(f"{error} (alembic -x allow_destructive=1)") from error
     except ShardctlError as error:
         raise CommandError(str(error)) from error
 
@@ -145,6 +147,7 @@ def _steps(
             ) -> None:
                 request.outcomes.append(walk.step(revision, lambda: function(**words)))
 
+            carry_out.__name__ = step.name  # by which Alembic's log calls it
             step.migration_fn = carry_out
             yield step
             walk.finish(revision.id, revision.direction, migration.get_current_heads())
