@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shardctl.errors import ConfigError, ImplausibleGene, InvalidId
-from shardctl.gene import DigitsGene
+from shardctl.gene import Gene
 from shardctl.month import Month
 from shardctl.suffix import Suffix
 
@@ -42,7 +42,7 @@ class Family:
     key: tuple[str, ...] = ()
     time: str = ""
     time_unit: str = ""
-    gene: DigitsGene | None = None
+    gene: Gene | None = None
     length: tuple[int, ...] = ()
     first: Month | None = None
     skew: timedelta = timedelta(seconds=5)
@@ -98,7 +98,7 @@ class Family:
         if self.gene is None:
             raise InvalidId(f"IDs of family {self.name} bear no gene; route by instant=")
         text = self._canonical(id)
-        month = self.gene.month(text)
+        month = self.gene.month(text, self.zone)
         last = self.current_month(now) + self.premake
         if month > last or (self.first is not None and month < self.first):
             first = self.first or "the beginning"

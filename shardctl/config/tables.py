@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from shardctl.errors import ConfigError, InvalidMonth
 from shardctl.family import Family
-from shardctl.gene import parse_gene
+from shardctl.gene import Gene, parse_gene
+from shardctl.gene.parse import FORMS
 from shardctl.month import Month
 from shardctl.suffix import Suffix
 
@@ -126,6 +127,10 @@ def _count(value: object) -> int:
     return value
 
 
+def _gene(value: object) -> Gene | None:
+    return parse_gene(value if isinstance(value, dict) else _name(value))
+
+
 def _lengths(value: object) -> tuple[int, ...]:
     lengths = tuple(_count(each) for each in _several(value))
     if 0 in lengths:
@@ -166,7 +171,7 @@ GENERAL: Keys = {
 FAMILY: Keys = {
     "key": (_names, "a column, or a list of columns"),
     "time": (_time, 'a column, or { column = "create_time", unit = "s" } with unit "s" or "ms"'),
-    "gene": (lambda v: parse_gene(_name(v)), '"none", or such as "digits 0 %Y%m%d"'),
+    "gene": (_gene, FORMS),
     "length": (_lengths, f"a number of characters from 1 to {_MOST}, or a list of them"),
     "first": (lambda v: Month.parse(_name(v)), 'a month such as "202001"'),
     "suffix": (lambda v: Suffix(_name(v)), 'one year and one month, such as "_%Y%m"'),

@@ -39,9 +39,9 @@ def guess(site: Site, structure: Structure, months: Collection[Member]) -> dict[
     if len(columns) == 1:
         samples = {m.month: _ids(site, m.table, columns[0]) for m in months if m.month}
         gene = _gene(samples)
-        found["gene"] = f"digits {gene} {_DATE}" if gene is not None else "none"
+        found["gene"] = str(gene or "none")
         lengths = {len(text) for ids in samples.values() for text in ids}
-        if gene is not None and len(lengths) == 1:
+        if gene and len(lengths) == 1:
             found["length"] = lengths.pop()
     return found
 
@@ -67,19 +67,23 @@ def _ids(site: Site, table: str, column: str) -> tuple[str, ...]:
     return tuple(sorted(ids))
 
 
-def _gene(samples: Mapping[Month, Collection[str]]) -> int | None:
+def _gene(samples: Mapping[Month, Collection[str]]) -> DigitsGene | None:
     """The one place at which every ID bears its month; None where there is none, or no ID."""
-    shortest = min((len(text) for ids in samples.values() for text in ids), default=0)
-    places = [
-        place
-        for place in range(shortest)
-        if all(_month(text, place) == month for month, ids in samples.items() for text in ids)
+    ids = [text for texts in samples.values() for text in texts]
+    letters = not all(text.isdecimal() for text in ids)
+    genes = (
+        DigitsGene(place, _DATE, letters=letters) for place in range(min(map(len, ids), default=0))
+    )
+    fitting = [
+        gene
+        for gene in genes
+        if all(_month(gene, text) == month for month, texts in samples.items() for text in texts)
     ]
-    return places[0] if len(places) == 1 else None
+    return fitting[0] if len(fitting) == 1 else None
 
 
-def _month(text: str, place: int) -> Month | None:
+def _month(gene: DigitsGene, text: str) -> Month | None:
     try:
-        return DigitsGene(place, _DATE).month(text)
+        return gene.month(text)
     except InvalidId:
         return None

@@ -1,0 +1,166 @@
+"""A date written in decimal digits, at a fixed place of the ID."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from shardctl.errors import ImplausibleGene, InvalidGene, InvalidId
+from shardctl.gene.base import Span, shown
+from shardctl.month import Month
+
+_WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "L": 3}
+_COARSE_TO_FINE = "mdHMSL"
+_UNITS = {
+    "d": timedelta(days=1),
+    "H": timedelta(hours=1),
+    "M": timedelta(minutes=1),
+    "S": timedelta(seconds=1),
+    "L": timedelta(milliseconds=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsGene:
+    """A date in decimal digits, as a clock in the family's zone shows it.
+
+    `DigitsGene(0, "%Y%m%d")` reads `2017072809364399…` as July 2017. The other characters of
+    the ID are digits, too.
+
+    Attributes:
+        position: where the date begins, from 0.
+        format: `%Y` or `%y` (2000 to 2099), `%m`, and what is finer as far as the ID has it:
+            `%d`, `%H`, `%M`, `%S`, `%L` (three digits of milliseconds).
+        letters: the other characters may be ASCII letters as well.
+
+    Raises:
+        InvalidGene: the format has no year or no month, a field twice, or one without the
+            coarser ones.
+    """
+
+    position: int
+    format: str
+    letters: bool = False
+    fields: str = field(init=False, repr=False, compare=False)
+    _shape: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fields = self.format.replace("%", "")
+        finer = "".join(name for name in fields if name not in "Yy")
+        if (
+            self.format != "".join(f"%{name}" for name in fields)
+            or sorted(finer) != sorted(_COARSE_TO_FINE[: len(finer)])
+            or not finer
+            or len(fields) != len(finer) + 1
+            or self.position < 0
+        ):
+            raise InvalidGene(
+                f"gene format {self.format!r} at {self.position}: give a position from 0 and a "
+                "format of one %Y or %y, one %m, and at most one %d, %H, %M, %S and %L, each "
+                "only with those before it"
+            )
+        other = "[0-9A-Za-z]" if self.letters else "[0-9]"
+        date = "".join(f"(?P<{name}>[0-9]{{{_WIDTHS[name]}}})" for name in fields)
+        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "_shape", re.compile(f"{other}{{{self.position}}}{date}{other}*"))
+
+    def __str__(self) -> str:
+        return f"digits {self.position} {self.format}" + (" letters" if self.letters else "")
+
+    @property
+    def decimal(self) -> bool:
+        return not self.letters
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def ordered(self) -> bool:
+        """Whether IDs are in order of time: the date stands in front, the coarsest field first."""
+        return self.position == 0 and self.fields[1:] == _COARSE_TO_FINE[: len(self.fields) - 1]
+
+    @property
+    def width(self) -> int:
+        """How many characters the date takes."""
+        return sum(_WIDTHS[name] for name in self.fields)
+
+    def month(self, text: str, zone: tzinfo = UTC) -> Month:  # noqa: ARG002  a wall clock has none
+        wall = self._wall(text)
+        return Month(wall.year, wall.month)
+
+    def span(self, text: str, zone: tzinfo) -> Span:
+        wall = self._wall(text)
+        finest = next(name for name in reversed(_COARSE_TO_FINE) if name in self.fields)
+        try:
+            since = wall.replace(tzinfo=zone).astimezone(UTC)
+            if finest == "m":
+                return since, (Month(wall.year, wall.month) + 1).start(zone).astimezone(UTC)
+            if finest == "d":
+                return since, (wall + _UNITS["d"]).replace(tzinfo=zone).astimezone(UTC)
+            # An hour that a clock shows twice may be either.
+            later = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        except (OverflowError, ValueError) as error:  # the calendar's first or last day
+            raise InvalidId(f"ID {shown(text)} bears no time: {error}") from error
+        return since, max(since, later) + _UNITS[finest]
+
+    def id_range(
+        self,
+        first: Month,
+        last: Month,
+        zone: tzinfo,  # noqa: ARG002  a wall clock has none
+        length: int,
+    ) -> tuple[str, str]:
+        if not self.ordered:
+            raise InvalidGene(f"IDs with gene '{self}' are not in order of time")
+        if "y" in self.fields:
+            first, last = max(first, Month(2000, 1)), min(last, Month(2099, 12))
+        if first > last or length < self.width:
+            raise ImplausibleGene(
+                f"no ID of {length} characters with gene '{self}' bears {first} to {last}"
+            )
+        final = datetime(last.year, last.month, _days(last), 23, 59, 59, 999_000)  # noqa: DTZ001
+        begin = datetime(first.year, first.month, 1)  # noqa: DTZ001
+        return (
+            self._date(begin).ljust(length, "0"),
+            self._date(final).ljust(length, "z" if self.letters else "9"),
+        )
+
+    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+        end = self.position + self.width
+        wall = self._wall(text)
+        return (
+            (f"characters {self.position} to {end - 1}, {self.format}", text[self.position : end]),
+            (f"date by the clock in {zone}", wall.isoformat(" ", "milliseconds")),
+        )
+
+    def _date(self, wall: datetime) -> str:
+        year, milliseconds = wall.year, wall.microsecond // 1000
+        numbers = (year, year % 100, *wall.timetuple()[1:6], milliseconds)
+        values = dict(zip(_WIDTHS, numbers, strict=True))
+        return "".join(f"{values[name]:0{_WIDTHS[name]}}" for name in self.fields)
+
+    def _wall(self, text: str) -> datetime:
+        """What the clock showed; what the format leaves out at its beginning."""
+        if not (match := self._shape.fullmatch(text)):
+            kind = "letters and digits" if self.letters else "digits"
+            raise InvalidId(
+                f"ID {shown(text)} is not of ASCII {kind} with {self.format} at {self.position}"
+            )
+        found = {name: int(digits) for name, digits in match.groupdict().items()}
+        year = found["Y"] if "Y" in found else 2000 + found["y"]
+        time = (found.get("H", 0), found.get("M", 0), found.get("S", 0))
+        try:
+            return datetime(  # noqa: DTZ001  a clock's face
+                year, found["m"], found.get("d", 1), *time, found.get("L", 0) * 1000
+            )
+        except ValueError as error:
+            raise InvalidId(f"ID {shown(text)} bears no date: {error}") from error
+
+
+def _days(month: Month) -> int:
+    if month.month == 2:
+        leap = month.year % 4 == 0 and (month.year % 100 != 0 or month.year % 400 == 0)
+        return 29 if leap else 28
+    return 30 if month.month in (4, 6, 9, 11) else 31
