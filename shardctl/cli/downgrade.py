@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from shardctl.cli.migration import migrate
-from shardctl.cli.session import AllowDestructive, AsJson, DryRun, session
+from shardctl.cli.session import AllowDestructive, AsJson, DryRun, LockWait, session
 
 
 def _no_option(target: str) -> str:
@@ -25,6 +25,7 @@ def downgrade(
     ],
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
+    lock_wait: LockWait = 5,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -39,5 +40,6 @@ def downgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
+        lock_wait=lock_wait,
         json=json,
     )

@@ -26,6 +26,7 @@ class Command(Protocol):
         *,
         dry_run: bool,
         allow_destructive: bool,
+        lock_wait: int,
         report: Report,
     ) -> Migration: ...
 
@@ -37,6 +38,7 @@ def migrate(
     *,
     dry_run: bool,
     allow_destructive: bool,
+    lock_wait: int,
     json: bool,
 ) -> None:
     """Carry revisions out or take them back, and show it as it happens."""
@@ -49,7 +51,12 @@ def migrate(
             shown(event)
 
         done = command(
-            config, target, dry_run=dry_run, allow_destructive=allow_destructive, report=report
+            config,
+            target,
+            dry_run=dry_run,
+            allow_destructive=allow_destructive,
+            lock_wait=lock_wait,
+            report=report,
         )
     if dry_run:
         run.say(as_json(view.as_data(events)) if json else view.as_text(events))

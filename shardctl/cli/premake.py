@@ -9,7 +9,7 @@ import typer
 
 from shardctl.cli.output import as_json
 from shardctl.cli.progress import progress
-from shardctl.cli.session import AsJson, FamilyName, session
+from shardctl.cli.session import AsJson, FamilyName, LockWait, session
 from shardctl.month import Month, spans
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def premake(
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for another run's lock.")
     ] = 60.0,
+    lock_wait: LockWait = 5,
     json: AsJson = False,
 ) -> None:
     """Make the tables of this month and the next ones."""
@@ -42,6 +43,7 @@ def premake(
             months=months,
             fill_gaps=fill_gaps,
             wait=wait,
+            lock_wait=lock_wait,
             report=report,
         )
     run.say(as_json(made) if json else _text(made))

@@ -20,6 +20,14 @@ DryRun: TypeAlias = Annotated[
 AllowDestructive: TypeAlias = Annotated[
     bool, typer.Option("--allow-destructive", help="Run clauses that lose data, too.")
 ]
+LockWait: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="SECONDS",
+        help="Seconds that a statement waits for others' locks on a table.",
+    ),
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

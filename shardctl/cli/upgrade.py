@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from shardctl.cli.migration import migrate
-from shardctl.cli.session import AllowDestructive, AsJson, DryRun, session
+from shardctl.cli.session import AllowDestructive, AsJson, DryRun, LockWait, session
 
 
 def upgrade(
@@ -15,6 +15,7 @@ def upgrade(
     target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head",
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
+    lock_wait: LockWait = 5,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -26,5 +27,6 @@ def upgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
+        lock_wait=lock_wait,
         json=json,
     )

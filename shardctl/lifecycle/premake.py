@@ -10,6 +10,7 @@ from datetime import datetime
 from shardctl import lock
 from shardctl.catalog import Roster
 from shardctl.config import Config
+from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError, LockHeld, Refused
 from shardctl.family import Family
 from shardctl.lifecycle.database import has_rows, revision_of, stamped
@@ -45,6 +46,7 @@ def premake(
     months: int | None = None,
     fill_gaps: bool = False,
     wait: float = 60.0,
+    lock_wait: int = LOCK_WAIT,
     report: Report = silent,
     now: datetime | None = None,
 ) -> tuple[Premade, ...]:
@@ -59,6 +61,7 @@ def premake(
         months: how many ahead of the present one; the family's `premake` by default.
         fill_gaps: make months too that are missing before the present one.
         wait: how long to wait for another run's lock, in seconds.
+        lock_wait: how long a statement waits for others' locks on a table, in seconds, 1 or more.
         now: an aware datetime in place of the clock's.
 
     Raises:
@@ -72,7 +75,7 @@ def premake(
     if not names:
         raise ConfigError(f"{config.path}: no family is declared; see 'shardctl adopt'")
 
-    with opened(config, report) as site:
+    with opened(config, report, lock_wait=lock_wait) as site:
 
         def plan() -> tuple[Premade, ...]:
             rosters = site.rosters()
@@ -139,7 +142,7 @@ def _make(site: Site, lease: lock.Lease, planned: tuple[Premade, ...]) -> tuple[
     templates = dialect.structures(site.connection, [f.template for f in families.values()])
     result = {each.table: each for each in planned}
     refused: dict[str, None] = {}
-    with site.database.connect() as connection:
+    with site.database.connect(lock_wait=site.lock_wait) as connection:
         dialect.claim(connection, lease.token)
         sweep(connection, dialect)
         maker = Maker(site, lease, connection, revision_of(stamped(site)))

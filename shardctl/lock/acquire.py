@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shardctl import ledger
 from shardctl.dialects import Database
-from shardctl.errors import LockHeld
+from shardctl.errors import LockHeld, ShardctlError
 from shardctl.ledger import Ledger, schema
 from shardctl.ledger.clock import utc_now
 from shardctl.lock.holder import Holder, claim_of
@@ -56,6 +56,12 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
                     _end_orphans(database, other, taken)
                     _update(other, fence, orphans="")
                 yield Lease(fence, token, Ledger(database.dialect, fence, token), pulse)
+        except BaseException:
+            # What we sent may have outlived our Ctrl-C or a lost connection; if it cannot be
+            # ended, the next holder tries.
+            with suppress(SQLAlchemyError, ShardctlError):
+                database.dialect.end_orphan(connection, token)
+            raise
         finally:
             # The server is away, or the session broke off: the next one finds our claim gone.
             with suppress(SQLAlchemyError):

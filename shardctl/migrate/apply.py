@@ -86,7 +86,8 @@ class Application:
     def _segment(self, table: str, numbers: Sequence[int]) -> list[Work]:
         done: list[Work] = []
         zone = self.site.zone(table)
-        with self.site.database.connect(zone=zone) as connection:
+        wait = self.site.lock_wait
+        with self.site.database.connect(zone=zone, lock_wait=wait) as connection:
             self.site.database.dialect.claim(connection, self.lease.token)
             for member in self._members(table):
                 done.append(self._table(connection, member, table, numbers))
@@ -116,7 +117,8 @@ class Application:
             except DBAPIError as error:
                 words = self.site.database.dialect.words(error)
                 self._tell(member, number, "failed", detail=words)
-                raise StepFailed(self._failure(member, number, words)) from error
+                lost = self.site.database.dialect.is_connection_lost(error)
+                raise StepFailed(self._failure(member, number, words, lost=lost)) from error
         return work
 
     def _send(
@@ -240,9 +242,15 @@ class Application:
         revision = self.revision.id
         self.site.report(Step(member.table, shown, state, revision, seconds, detail))
 
-    def _failure(self, member: Member, number: int, words: str) -> str:
+    def _failure(self, member: Member, number: int, words: str, *, lost: bool) -> str:
         up = self.revision.direction == "up"
         where = member.table or "database"
+        if lost:
+            return (
+                f"{where}: the connection was lost in clause {number + 1} of {self.revision}: "
+                f"{words}\nWhat was done before is recorded: run again, which sees whether this "
+                "took effect, and goes on"
+            )
         return (
             f"{where}: clause {number + 1} of {self.revision} failed: {words}\n"
             "What was done before is recorded: mend the cause and run again to go on"

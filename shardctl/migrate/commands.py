@@ -16,6 +16,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from shardctl.config import Config
+from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.environment import ATTRIBUTE, Request
@@ -35,6 +36,7 @@ def upgrade(
     *,
     dry_run: bool = False,
     allow_destructive: bool = False,
+    lock_wait: int = LOCK_WAIT,
     report: Report = silent,
 ) -> Migration:
     """Carry revisions out on the template and every month, up to a target.
@@ -43,6 +45,9 @@ def upgrade(
         target: a revision, `head`, or relative such as `+1`.
         dry_run: tell what would be done to which table, and change nothing.
         allow_destructive: run clauses that lose data, too.
+        lock_wait: how long a statement waits for others' locks on its table, in seconds, 1 or
+            more: a transaction that has read a month keeps it from being altered, and every new
+            query on it waits behind the statement that waits.
         report: told what happens as it happens.
 
     Raises:
@@ -50,7 +55,7 @@ def upgrade(
         StepFailed: the server refused a statement; what was done before is recorded.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive)
+    request = Request(config, report, dry_run, allow_destructive, lock_wait)
     with _translated():
         alembic.command.upgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
@@ -62,6 +67,7 @@ def downgrade(
     *,
     dry_run: bool = False,
     allow_destructive: bool = False,
+    lock_wait: int = LOCK_WAIT,
     report: Report = silent,
 ) -> Migration:
     """Take revisions back on the template and every month, down to a target.
@@ -69,7 +75,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive)
+    request = Request(config, report, dry_run, allow_destructive, lock_wait)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))

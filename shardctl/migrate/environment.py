@@ -21,7 +21,8 @@ from sqlalchemy import MetaData
 from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
-from shardctl.errors import Destructive, Refused, ShardctlError
+from shardctl.dialects import LOCK_WAIT
+from shardctl.errors import ConfigError, Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
 from shardctl.migrate.apply import Outcome
 from shardctl.migrate.scratch import sweep
@@ -41,6 +42,7 @@ class Request:
     """What a command of shardctl asks of the environment.
 
     Attributes:
+        lock_wait: how long a statement waits for others' locks on its table, in seconds.
         outcomes: filled with what became of each revision, in order.
     """
 
@@ -48,6 +50,7 @@ class Request:
     report: Report
     dry_run: bool = False
     allow_destructive: bool = False
+    lock_wait: int = LOCK_WAIT
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -84,7 +87,7 @@ def _run(
             "leave --sql out, or see shardctl upgrade --dry-run"
         )
     with (
-        opened(request.config, request.report) as site,
+        opened(request.config, request.report, lock_wait=request.lock_wait) as site,
         site.database.connect() as connection,
     ):
         database = site.database
@@ -222,5 +225,9 @@ def _of_alembic(context: Any) -> Request:
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
+    lock_wait = words.get("lock_wait", str(LOCK_WAIT))
+    if not lock_wait.isdecimal() or not int(lock_wait):
+        raise ConfigError(f"-x lock_wait={lock_wait}: it is a number of seconds, 1 or more")
     near = folder / FILE
-    return Request(load(near if near.exists() else None), tell, allow_destructive=allowed)
+    config = load(near if near.exists() else None)
+    return Request(config, tell, allow_destructive=allowed, lock_wait=int(lock_wait))

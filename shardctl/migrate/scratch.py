@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
 
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from shardctl.catalog import Member, names_for
@@ -158,9 +159,11 @@ def scratch(
         made = Scratch(dialect, families, source, connection, token)
         try:
             yield made
-        finally:
-            if not connection.invalidated:  # else the next run sweeps them
+        except BaseException:
+            with suppress(SQLAlchemyError):  # of a session that is lost, the next run sweeps them
                 made.drop()
+            raise
+        made.drop()
 
 
 def sweep(connection: Connection, dialect: Dialect) -> tuple[str, ...]:

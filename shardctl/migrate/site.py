@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, Roster, references, rosters
 from shardctl.config import Config
-from shardctl.dialects import Database, open_database
+from shardctl.dialects import LOCK_WAIT, Database, open_database
 from shardctl.errors import AccessDenied, StepFailed
 from shardctl.family import Family
 from shardctl.month import Month
@@ -27,6 +27,8 @@ class Site:
     Attributes:
         connection: reads structures, at `+00:00`.
         timezone: the zone for clauses on plain tables.
+        lock_wait: how long a statement that changes a table waits for others' locks on it, in
+            seconds.
     """
 
     database: Database
@@ -34,6 +36,7 @@ class Site:
     timezone: str
     connection: Connection
     report: Report
+    lock_wait: int = LOCK_WAIT
 
     def rosters(self) -> dict[str, Roster]:
         """What each family has now."""
@@ -90,7 +93,9 @@ def in_waves(
 
 
 @contextmanager
-def opened(config: Config, report: Report = silent) -> Iterator[Site]:
+def opened(
+    config: Config, report: Report = silent, *, lock_wait: int = LOCK_WAIT
+) -> Iterator[Site]:
     """The database of a configuration and its families, open for reading.
 
     Errors of the server that nothing inside the block gives a meaning get one here.
@@ -104,7 +109,7 @@ def opened(config: Config, report: Report = silent) -> Iterator[Site]:
     database = open_database(config.url)
     try:
         with database.connect() as connection:
-            yield Site(database, config.families, config.timezone, connection, report)
+            yield Site(database, config.families, config.timezone, connection, report, lock_wait)
     except DBAPIError as error:
         words = database.dialect.words(error)
         if database.dialect.is_access_denied(error):
