@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
@@ -115,5 +115,8 @@ def _reached(engine: Engine) -> Iterator[Connection]:
         where = engine.url.set(query={}).render_as_string(hide_password=True)
         words = ": ".join(filter(None, (Dialect.words(error), errors.advice(error))))
         raise DatabaseUnavailable(f"cannot connect to {where}: {words}") from error
-    with connection:
+    try:
         yield connection
+    finally:
+        with suppress(DBAPIError):  # a session that is lost is closed; what was met before counts
+            connection.close()
