@@ -248,10 +248,9 @@ def execute(connection: Connection, statement: Statement, mark: str = "") -> int
     """
     sql = f"/* {mark} */ {statement.sql}" if mark else statement.sql
     if statement.values:
-        result = connection.exec_driver_sql(sql, statement.values)
-    else:
-        result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
-    return result.rowcount
+        return connection.exec_driver_sql(sql, statement.values).rowcount
+    exact = {"no_parameters": True}
+    return connection.exec_driver_sql(sql, execution_options=exact).rowcount
 
 
 def text_of(statements: Sequence[Statement]) -> str:

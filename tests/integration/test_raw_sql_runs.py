@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from shardctl.clause import Names, Sql
 from shardctl.dialects import Database, Statement, execute, open_database
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.raw import Flavour, clauses
+from shardctl.migrate.compile.raw import Flavour, clauses
 
 MONTH = Names(
     tables={"t_order": "t_order_202601", "t_user": "t_user_202601"},

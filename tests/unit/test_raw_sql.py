@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shardctl.clause import Clause, ObjectName, Sql, TableName
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.raw import Flavour, clauses
+from shardctl.migrate.compile.raw import Flavour, clauses
 
 FAMILIES = ("t_order", "t_user")
 
@@ -464,7 +464,7 @@ def test_backslashes_end_strings_only_where_the_server_has_it_so(flavour: Flavou
 
 def test_the_parser_is_loaded_only_for_dml_that_names_a_family() -> None:
     program = (
-        "import sys; from shardctl.migrate.raw import clauses\n"
+        "import sys; from shardctl.migrate.compile.raw import clauses\n"
         "for text in sys.argv[1:]:\n"
         "    clauses(text, ['t_order'], flavour='mysql')\n"
         "print('sqlglot' in sys.modules)"

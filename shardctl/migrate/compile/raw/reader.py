@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from shardctl.clause import ObjectKind, ObjectName, Part, Sql, TableName
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.raw.lexer import Statement, Token
+from shardctl.migrate.compile.raw.lexer import Statement, Token
 
 _NAMES_FOLLOW = (
     *("ADD", "AFTER", "ALTER", "CHANGE", "CHECK", "COLUMN", "CONSTRAINT", "DROP", "EXISTS"),

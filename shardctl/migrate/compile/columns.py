@@ -19,8 +19,8 @@ from sqlalchemy.sql import ddl
 
 from shardctl.clause import AlterColumn, Clause, Sql
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.marks import plain
-from shardctl.migrate.replay import Setting
+from shardctl.migrate.compile.marks import plain
+from shardctl.migrate.compile.replay import Setting
 
 _MOMENT = re.compile(r"(?:now|current_timestamp|localtime|localtimestamp)\s*\(\s*\)", re.IGNORECASE)
 """The present moment, which SQLAlchemy would put in brackets: MySQL then takes it for an

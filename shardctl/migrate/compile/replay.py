@@ -13,7 +13,7 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.runtime.migration import MigrationContext
 
 from shardctl.dialects import Dialect
-from shardctl.migrate.marks import marking
+from shardctl.migrate.compile.marks import marking
 from shardctl.structure import Structure
 
 Flavour: TypeAlias = Literal["mysql", "mariadb", "sqlite"]

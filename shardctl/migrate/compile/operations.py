@@ -17,11 +17,11 @@ from sqlalchemy.schema import DDL, ExecutableDDLElement
 from shardctl.clause import Clause
 from shardctl.dialects import Dialect
 from shardctl.errors import RevisionRefused
-from shardctl.migrate import columns, expressions
-from shardctl.migrate.ddl import clause_of, spread
-from shardctl.migrate.foreign_keys import Indexed
-from shardctl.migrate.names import declared_name
-from shardctl.migrate.replay import Setting, StructureOf, constructs, offline
+from shardctl.migrate.compile import columns, expressions
+from shardctl.migrate.compile.ddl import clause_of, spread
+from shardctl.migrate.compile.foreign_keys import Indexed
+from shardctl.migrate.compile.names import declared_name
+from shardctl.migrate.compile.replay import Setting, StructureOf, constructs, offline
 from shardctl.structure import Structure
 
 EACH_MONTH = "shardctl_each_month"

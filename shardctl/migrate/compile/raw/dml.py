@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardctl.clause import Clause, TableName
-from shardctl.migrate.raw.lexer import Statement, Token
-from shardctl.migrate.raw.reader import Reader, unclear
+from shardctl.migrate.compile.raw.lexer import Statement, Token
+from shardctl.migrate.compile.raw.reader import Reader, unclear
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -17,8 +17,8 @@ from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Unique
 from sqlalchemy.sql import ddl
 
 from shardctl.clause import Clause, ObjectName, Part, Sql
-from shardctl.migrate.names import declared_name
-from shardctl.migrate.replay import Setting
+from shardctl.migrate.compile.names import declared_name
+from shardctl.migrate.compile.replay import Setting
 from shardctl.structure import IndexPart, Structure
 
 _Columns: TypeAlias = tuple[str, ...]

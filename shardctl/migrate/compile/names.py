@@ -18,8 +18,8 @@ from sqlalchemy.sql.elements import conv
 
 from shardctl.clause import ObjectKind, ObjectName, TableName
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.marks import Marks
-from shardctl.migrate.replay import Setting
+from shardctl.migrate.compile.marks import Marks
+from shardctl.migrate.compile.replay import Setting
 
 
 def table_of(construct: Any) -> str:

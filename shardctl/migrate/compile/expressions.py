@@ -18,8 +18,8 @@ from sqlalchemy.sql.selectable import TableClause
 
 from shardctl.clause import AddConstraint, Clause, Param, Part, Sql, TableName
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.marks import Marks
-from shardctl.migrate.replay import Flavour, Setting
+from shardctl.migrate.compile.marks import Marks
+from shardctl.migrate.compile.replay import Flavour, Setting
 
 _SCALARS = (str, int, float, Decimal, datetime, date, time, timedelta, bytes, type(None))
 
@@ -33,7 +33,7 @@ def raw_clauses(sql: Any, setting: Setting, *, each_month: bool) -> tuple[Clause
     As with Alembic, a colon that is no bound name's is written `\\:` before a word in `text()`;
     in a str both forms are the same, and a `%` is a `%`.
     """
-    from shardctl.migrate import raw  # brings sqlglot
+    from shardctl.migrate.compile import raw  # brings sqlglot
 
     if isinstance(sql, str):
         parts: tuple[Part, ...] = (re.sub(r"\\(:[\w$]*)(?![:\w$])", r"\1", sql),)

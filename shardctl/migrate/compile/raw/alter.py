@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shardctl.clause import Clause, ObjectKind, ObjectName
-from shardctl.migrate.raw.reader import Reader
+from shardctl.migrate.compile.raw.reader import Reader
 
 
 def alter(reader: Reader) -> Clause | None:

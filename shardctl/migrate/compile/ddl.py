@@ -19,9 +19,9 @@ from shardctl.clause import (
     TableName,
 )
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.marks import Marks
-from shardctl.migrate.names import declared_name, kind_of, mark, table_of
-from shardctl.migrate.replay import Setting
+from shardctl.migrate.compile.marks import Marks
+from shardctl.migrate.compile.names import declared_name, kind_of, mark, table_of
+from shardctl.migrate.compile.replay import Setting
 
 
 def spread(constructs: Iterable[Any], setting: Setting) -> list[Any]:

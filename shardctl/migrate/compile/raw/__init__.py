@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from shardctl.clause import Clause
-from shardctl.migrate.raw.dml import VERBS, dml, main_verb
-from shardctl.migrate.raw.heads import ddl
-from shardctl.migrate.raw.lexer import Flavour, Statement, Token, statements
+from shardctl.migrate.compile.raw.dml import VERBS, dml, main_verb
+from shardctl.migrate.compile.raw.heads import ddl
+from shardctl.migrate.compile.raw.lexer import Flavour, Statement, Token, statements
 
 __all__ = ["Flavour", "clauses"]
 

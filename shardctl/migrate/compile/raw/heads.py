@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from shardctl.clause import Clause, ObjectName
-from shardctl.migrate.raw.alter import alter, constraints, rename
-from shardctl.migrate.raw.lexer import Statement
-from shardctl.migrate.raw.reader import Reader
+from shardctl.migrate.compile.raw.alter import alter, constraints, rename
+from shardctl.migrate.compile.raw.lexer import Statement
+from shardctl.migrate.compile.raw.reader import Reader
 
 
 def ddl(statement: Statement, indexes: Mapping[str, str]) -> Clause | None:

@@ -1,0 +1,7 @@
+"""From the operations of a revision to clauses: pure data, fit for any month."""
+
+from __future__ import annotations
+
+from shardctl.migrate.compile.operations import EACH_MONTH, compile_ops
+
+__all__ = ["EACH_MONTH", "compile_ops"]
