@@ -16,6 +16,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,10 @@ class Nursery:
         """Run a command of a project in a child.
 
         Args:
-            command: a Python expression on `config`, `commands` and `premake`.
-            kill_at: the writing statement, counted from 0, before which the child is killed.
+            command: a Python expression on `config`, `commands`, `premake`, `adopt`, and
+                `now(year, month, day)`.
+            kill_at: the writing statement or the file put in its place, counted from 0, before
+                which the child is killed.
         """
         assert self.process.stdin
         assert self.process.stdout
@@ -79,26 +83,37 @@ def _child(asked: dict[str, Any], pipe: int) -> None:
     from sqlalchemy.engine import Engine
 
     import shardctl
+    from shardctl.lifecycle.adopt import adopt
     from shardctl.lifecycle.premake import premake
     from shardctl.migrate import commands
 
     main, count = threading.get_ident(), 0
 
-    def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+    def write(what: str) -> None:
         nonlocal count
-        if threading.get_ident() == main and _WRITES.match(statement):
+        if threading.get_ident() == main:
             if count == asked["kill_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
             count += 1
-            os.write(pipe, json.dumps(" ".join(statement.split())[:80]).encode() + b"\n")
+            os.write(pipe, json.dumps(" ".join(what.split())[:80]).encode() + b"\n")
+
+    def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if _WRITES.match(statement):
+            write(statement)
+
+    def audit(name: str, arguments: tuple[object, ...]) -> None:
+        if name == "os.rename" or (name == "open" and arguments[1] in ("a", "w", "x")):
+            write(f"{name} {arguments[0]}")
 
     event.listen(Engine, "before_cursor_execute", before)
+    sys.addaudithook(audit)
     config = shardctl.load(Path(asked["folder"]) / "shardctl.toml")
-    eval(asked["command"], {"config": config, "commands": commands, "premake": premake})
+    names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
+    eval(asked["command"], names | {"now": partial(datetime, tzinfo=UTC)})
 
 
 def _serve() -> None:
-    for module in ("pymysql", "shardctl.lifecycle.premake", "shardctl.migrate.commands"):
+    for module in ("pymysql", "shardctl.lifecycle.adopt", "shardctl.lifecycle.premake"):
         import_module(module)
     for line in sys.stdin:
         asked = json.loads(line)
