@@ -143,6 +143,32 @@ def test_an_upgrade_killed_at_any_statement_can_be_given_up(
     assert kill_at > 30
 
 
+def test_killed_right_after_the_version_has_moved_there_is_a_way_on_and_back(
+    project: Project, loaded: Nursery
+) -> None:
+    def after_the_move(command: str) -> int:
+        """The number of the write that follows the version's, found in an undisturbed run."""
+        writes = loaded.run(project.folder, command).writes
+        return 1 + max(n for n, write in enumerate(writes) if "alembic_version" in write)
+
+    reset(project)
+    for command in (UPGRADE, DOWNGRADE):  # which make the ledger, and Alembic's table
+        assert loaded.run(project.folder, command).exit_code == 0
+    up, above = after_the_move(UPGRADE), State.of(project)
+    down, below = after_the_move(DOWNGRADE), State.of(project)
+
+    assert loaded.run(project.folder, UPGRADE, kill_at=up).killed
+    assert project.version() == "r1"
+    assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+    assert State.of(project) == below
+
+    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    assert loaded.run(project.folder, DOWNGRADE, kill_at=down).killed
+    assert project.version() is None
+    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    assert State.of(project) == above
+
+
 def test_killed_while_the_ledger_is_made_the_next_run_makes_it(
     project: Project, loaded: Nursery
 ) -> None:
