@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
 
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from shardctl.catalog import Member, names_for
@@ -70,6 +70,7 @@ class Scratch:
         """
         if clause.data:
             if copy := self.copies.get(clause.table):
+                self._explain(statements)
                 self.dialect.populate(self.connection, copy)
             return
         if clause.presence == "rename":
@@ -83,6 +84,16 @@ class Scratch:
             self.copies[clause.table] = self.name_of(clause.table)
         elif clause.presence == "drop":
             self.copies[clause.table] = None
+
+    def _explain(self, statements: tuple[Statement, ...]) -> None:
+        """Let the server read data clauses without running them: a wrong name shows here."""
+        for statement in statements:
+            try:
+                execute(self.connection, replace(statement, sql=f"EXPLAIN {statement.sql}"))
+            except DBAPIError as error:
+                # A table beside the family's may be one that this revision makes.
+                if not self.dialect.is_missing_table(error):
+                    raise
 
     def name_of(self, name: str) -> str:
         """What a copy of the table is called."""

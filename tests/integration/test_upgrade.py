@@ -323,6 +323,15 @@ def test_a_name_that_is_neither_family_nor_table_is_refused(project: Project) ->
         project.upgrade()
 
 
+def test_a_data_clause_with_a_wrong_name_fails_before_anything_is_touched(
+    project: Project,
+) -> None:
+    project.revision("r1", ADD_ROOM + 'op.execute("UPDATE t_order SET no_such_column = room_id")')
+    with pytest.raises(RevisionRefused, match="clause 2"):
+        project.upgrade()
+    assert "room_id" not in columns(project, "t_order")
+
+
 def test_a_single_month_is_refused_since_the_family_would_diverge(project: Project) -> None:
     project.revision("r1", f'op.add_column("{MONTHS[1]}", sa.Column("room_id", sa.BigInteger))')
     with pytest.raises(RevisionRefused, match="one table of the family t_order"):
