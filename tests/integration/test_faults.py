@@ -166,6 +166,24 @@ def test_a_statement_waits_as_many_seconds_as_it_is_told(project: Project) -> No
     assert columns(project, "t_order") == columns(project, MIDDLE)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"), [("1", "t_order: clause 1 of r1 r1 failed: (1205)"), ("0", "1 or more")]
+)
+def test_alembic_is_told_how_long_to_wait_too(project: Project, given: str, words: str) -> None:
+    with read_by_another(project, "t_order"):
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", "-x", f"lock_wait={given}", "upgrade", "head"],
+            cwd=project.folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert words in done.stdout + done.stderr
+    assert columns(project, "t_order") == columns(project, MIDDLE)
+
+
 def test_the_command_line_waits_as_the_library_does(run_cli: RunCli) -> None:
     for command in ("upgrade", "downgrade", "premake"):
         shown = run_cli(command, "--help").stdout
