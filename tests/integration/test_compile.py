@@ -798,7 +798,7 @@ def test_clauses_say_what_they_are_and_what_they_lose(here: Road) -> None:
         ("other", "create", "", False, ""),
         ("renamed", "rename", "other", False, ""),
         ("renamed", "drop", "", False, "table renamed and all its rows"),
-        ("t_order", "", "", True, ""),
+        ("t_order", "", "", True, "all rows of t_order"),
         ("t_order", "", "", False, ""),
     ]
 

@@ -288,6 +288,17 @@ def test_what_loses_data_wants_to_be_allowed(project: Project) -> None:
     assert "status" not in columns(project, MONTHS[0])
 
 
+@pytest.mark.parametrize(
+    "statement", ['"DELETE FROM t_order"', 'sa.delete(sa.table("t_order", sa.column("coin")))']
+)
+def test_emptying_every_month_wants_to_be_allowed(project: Project, statement: str) -> None:
+    project.revision("r1", f"op.execute({statement})")
+    with pytest.raises(Destructive, match="all rows of t_order"):
+        project.upgrade()
+    project.upgrade(destructive=True)
+    assert project.rows(f"SELECT * FROM {MONTHS[0]}") == []
+
+
 def test_narrowing_a_column_wants_to_be_allowed(project: Project) -> None:
     project.revision("r1", 'op.alter_column("t_order", "order_id", type_=sa.String(64))')
     with pytest.raises(Destructive, match=r"order_id that do not fit"):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from secrets import token_hex
 from typing import Any, cast
 
-from sqlalchemy import Insert, TextClause
+from sqlalchemy import Delete, Insert, TextClause
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import ColumnClause
@@ -113,7 +113,8 @@ def data_clause(statement: Any, setting: Setting, *, each_month: bool) -> Clause
             if item.name in families:
                 marks.put(item, TableName(str(item.name)))
         action = Sql(_compiled(statement, setting, marks))
-    return Clause(table, (action,), data=True)
+    picks = not isinstance(statement, Delete) or statement.whereclause is not None
+    return Clause(table, (action,), data=True, loses="" if picks else f"all rows of {table}")
 
 
 def insert_clause(table: TableClause, rows: list[dict[str, Any]], setting: Setting) -> Clause:

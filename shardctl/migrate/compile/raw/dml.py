@@ -48,7 +48,8 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
     if not effect.tables:
         target = _target(statement)
         alone = {target: TableName(_name(target))} if target else {}
-        return Clause(_name(target), (statement.splice(alone),), data=True)
+        name = _name(target)
+        return Clause(name, (statement.splice(alone),), data=True, loses=_loses(statement, name))
     plain = [_name(token) for token in effect.changed if token not in effect.tables]
     families = [_name(token) for token in effect.changed if token in effect.tables]
     if plain and not each_month:
@@ -69,7 +70,13 @@ def dml(statement: Statement, *, each_month: bool) -> Clause:
         )
     found = {token: TableName(_name(token)) for token in effect.tables + effect.qualifiers}
     table = families[0] if families else _name(effect.tables[0])
-    return Clause(table, (statement.splice(found),), data=True)
+    return Clause(table, (statement.splice(found),), data=True, loses=_loses(statement, table))
+
+
+def _loses(statement: Statement, table: str) -> str:
+    """What a DELETE that picks no rows loses; what another one picks, its author knows."""
+    picks = any(token.says("WHERE", "JOIN", "USING", "LIMIT") for token in statement.tokens)
+    return f"all rows of {table}" if main_verb(statement).says("DELETE") and not picks else ""
 
 
 @dataclass(frozen=True, slots=True)
