@@ -38,6 +38,22 @@ class ImplausibleGene(InvalidId):
     """An ID of the right form whose month no table of the family can bear."""
 
 
+class AmbiguousGene(InvalidId):
+    """An ID that two of a family's rules claim for different months."""
+
+
+class GeneMismatch(InvalidId):
+    """An ID and an add-time, compared on demand, that are farther apart than the family allows."""
+
+
+class FingerprintMismatch(ShardctlError):
+    """A family that this application routes otherwise than the one that made the tables' rows."""
+
+
+class MonthMissing(ShardctlError):
+    """A statement needs a month of which there is no table; the message says what makes it."""
+
+
 # -- usage, configuration, the way to the server --------------------------------------------
 
 

@@ -10,6 +10,7 @@ Code Reference (mariadb.com/kb/en/mariadb-error-codes).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -61,6 +62,8 @@ INNODB_INSTANT_ADD_NOT_SUPPORTED_MAX_SIZE = 4092  # MySQL: a table's row version
 
 UNKNOWN_TIME_ZONE = 1298
 
+_QUOTED = re.compile("'([^']+)'")
+
 
 def number(error: DBAPIError) -> int | None:
     """The server's number of an error; None where the driver gives none."""
@@ -87,6 +90,14 @@ def is_duplicate_key(error: DBAPIError) -> bool:
 def is_missing_table(error: DBAPIError) -> bool:
     """A table that the statement names does not exist."""
     return number(error) in {NO_SUCH_TABLE, BAD_TABLE_ERROR}
+
+
+def missing_table(error: DBAPIError) -> str | None:
+    """The name of the table that a statement needs and that is not there; None for other errors."""
+    if number(error) != NO_SUCH_TABLE or error.orig is None:
+        return None
+    quoted = _QUOTED.search(str(error.orig.args[1]))  # 'orders.t_order_202601', in any language
+    return quoted[1].rpartition(".")[2] if quoted else None
 
 
 def is_unknown_database(error: DBAPIError) -> bool:

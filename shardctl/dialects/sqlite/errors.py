@@ -28,6 +28,13 @@ def is_missing_table(error: DBAPIError) -> bool:
     return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such table")
 
 
+def missing_table(error: DBAPIError) -> str | None:
+    """The name of the table that a statement needs and that is not there; None for other errors."""
+    if not is_missing_table(error):
+        return None
+    return str(error.orig).rpartition(": ")[2].rpartition(".")[2]  # main.t_order_202601
+
+
 def is_access_denied(error: DBAPIError) -> bool:
     """The file cannot be opened, or not be written."""
     return _name(error).startswith(

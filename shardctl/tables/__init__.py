@@ -1,0 +1,9 @@
+"""Month tables for SQLAlchemy: a declared table or model, once for every month."""
+
+from __future__ import annotations
+
+from shardctl.tables.model import MonthlyModel
+from shardctl.tables.relation import relationship
+from shardctl.tables.table import MonthlyTable
+
+__all__ = ["MonthlyModel", "MonthlyTable", "relationship"]

@@ -1,0 +1,104 @@
+"""IDs bound as their column holds them, so that a server never compares text with numbers.
+
+`WHERE order_id = 2026110000000000001` on a VARCHAR column makes MySQL compare both as doubles:
+it reads the whole index and finds the neighbour `…002` too. Text compared with a BIGINT column
+matches numbers that it only begins with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BINARY,
+    VARBINARY,
+    Dialect,
+    Enum,
+    Float,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+)
+from sqlalchemy.exc import DontWrapMixin
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from shardctl.errors import InvalidId
+
+_BYTES = BINARY | VARBINARY | LargeBinary
+
+
+class UnfitId(InvalidId, DontWrapMixin):  # SQLAlchemy would make a StatementError of it
+    """A value that a key column cannot hold, or only as another ID."""
+
+
+class KeyType(TypeDecorator[Any]):
+    """The declared type of a key column; what is bound to it is converted, or refused.
+
+    An integer for a text column becomes its decimal digits. Text for a number has to be the
+    number's one canonical spelling: ASCII digits without sign, blank or leading zero.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, declared: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.declared = declared
+        self.impl = declared  # type: ignore[assignment]  # SQLAlchemy too keeps an instance here
+
+    @staticmethod
+    def knows(declared: TypeEngine[Any]) -> bool:
+        """Whether a column has one of the types that this converts for."""
+        if isinstance(declared, Numeric):
+            return not isinstance(declared, Float) and not declared.scale
+        return isinstance(declared, Integer | String | _BYTES) and not isinstance(declared, Enum)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """What the server's own type is."""
+        return self.declared.dialect_impl(dialect)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """The value as the column holds it.
+
+        Raises:
+            InvalidId: it is of another kind, or does not fit.
+        """
+        if value is None:
+            return None
+        if isinstance(self.declared, Integer | Numeric):
+            return self._number(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(self.declared, _BYTES) and isinstance(value, str):
+            value = value.encode()
+        if not isinstance(value, bytes if isinstance(self.declared, _BYTES) else str):
+            raise UnfitId(f"an ID is a string or an integer, not {type(value).__name__}")
+        most = getattr(self.declared, "length", None)
+        if most is not None and len(value) > most:
+            raise UnfitId(f"ID {value!r} has {len(value)} characters, its column holds {most}")
+        return value
+
+    def _number(self, value: object) -> int:
+        if isinstance(value, str) and value.isascii() and value.isdecimal():
+            number = int(value)
+            if str(number) != value:
+                raise UnfitId(f"ID {value!r} has leading zeros, which its column does not keep")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        else:
+            raise UnfitId(f"ID {value!r} is not the decimal digits of a number, as its column is")
+        low, high = self.bounds
+        if not low <= number <= high:
+            raise UnfitId(f"ID {number} is beyond what its column holds: {low} to {high}")
+        return number
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the greatest number; narrower integers than BIGINT bear no gene."""
+        if isinstance(self.declared, Numeric):
+            most = 10 ** (self.declared.precision or 10) - 1  # MySQL's DECIMAL is DECIMAL(10, 0)
+            return -most, most
+        if getattr(self.declared, "unsigned", False):
+            return 0, 2**64 - 1
+        return -(2**63), 2**63 - 1
