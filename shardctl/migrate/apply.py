@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,34 +12,19 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause, DropConstraint, ObjectName, Sql
-from shardctl.dialects import Statement, execute
+from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
 from shardctl.migrate.learn import existing_names
 from shardctl.migrate.locate import Lesson, details
+from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
+from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
 from shardctl.report import Finished, Started, State, Step, TableDone
 from shardctl.structure import Structure
 
 Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one revision.
-
-    Attributes:
-        shown: its clauses as SQL, as the template gets them.
-        ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
-        found: by table, the numbers of those that it had had already.
-    """
-
-    revision: Revision
-    shown: tuple[str, ...]
-    ran: Mapping[str, tuple[int, ...]]
-    found: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,98 +70,38 @@ class Application:
 
     def _segment(self, table: str, numbers: Sequence[int]) -> list[Work]:
         done: list[Work] = []
-        zone = self.site.zone(table)
-        wait = self.site.lock_wait
-        with self.site.database.connect(zone=zone, lock_wait=wait) as connection:
-            self.site.database.dialect.claim(connection, self.lease.token)
+        database = self.site.database
+        zone, wait = self.site.zone(table), self.site.lock_wait
+        with database.connect(zone=zone, lock_wait=wait) as connection:
+            database.dialect.claim(connection, self.lease.token)
+            sender = Sender(database.dialect, connection, self.lease, self._run)
             for member in self._members(table):
-                done.append(self._table(connection, member, table, numbers))
+                done.append(self._table(sender, member, table, numbers))
                 self.site.report(TableDone(member.table))
         return done
 
-    def _table(
-        self, connection: Connection, member: Member, table: str, numbers: Sequence[int]
-    ) -> Work:
+    def _table(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> Work:
         """Bring one table through a segment, judged by how it looks at this moment."""
         work = self._work(member, table, numbers, self.site.look([member]), self._rows(member))
         if work.found:
             self.lease.ledger.done_clauses(
-                connection, *self._run, work.found, member.table, how="found"
+                sender.connection, *self._run, work.found, member.table, how="found"
             )
             for number in work.found:
                 self._tell(member, number, "found")
         for number in work.todo:
             self.lease.check()
-            clause = self.clauses[number]
+            send = sender.data if self.clauses[number].data else sender.structure
             try:
-                statements = self._statements(connection, member, table, number)
-                if clause.data:
-                    self._send_data(connection, member, number, statements)
-                else:
-                    self._send(connection, member, number, statements)
+                statements = self._statements(sender.connection, member, table, number)
+                seconds = send(member.table, number, statements)
             except DBAPIError as error:
                 words = self.site.database.dialect.words(error)
                 self._tell(member, number, "failed", detail=words)
                 lost = self.site.database.dialect.is_connection_lost(error)
                 raise StepFailed(self._failure(member, number, words, lost=lost)) from error
+            self._tell(member, number, "run", seconds=seconds)
         return work
-
-    def _send(
-        self, connection: Connection, member: Member, number: int, statements: Sequence[Statement]
-    ) -> None:
-        dialect, ledger = self.site.database.dialect, self.lease.ledger
-        begun = time.monotonic()
-
-        def send() -> None:
-            for statement in statements:
-                execute(connection, statement, f"shardctl {self.lease.token}")
-
-        def done() -> float:
-            seconds = time.monotonic() - begun
-            ledger.done_clauses(
-                connection, *self._run, [number], member.table, how="ran", seconds=seconds
-            )
-            return seconds
-
-        if dialect.transactional_ddl:
-            with dialect.transaction(connection):
-                send()
-                seconds = done()
-        else:
-            ledger.begin_clauses(
-                connection,
-                *self._run,
-                [number],
-                member.table,
-                connection_id=dialect.connection_id(connection),
-            )
-            send()
-            seconds = done()
-        self._tell(member, number, "run", seconds=seconds)
-
-    def _send_data(
-        self, connection: Connection, member: Member, number: int, statements: Sequence[Statement]
-    ) -> None:
-        """Run a data clause and record it in one transaction, the record first."""
-        dialect, ledger = self.site.database.dialect, self.lease.ledger
-        begun = time.monotonic()
-        with dialect.transaction(connection):
-            if ledger.record_data(connection, *self._run, number, member.table):
-                rows = sum(
-                    max(execute(connection, statement, f"shardctl {self.lease.token}"), 0)
-                    for statement in statements
-                )
-                seconds = time.monotonic() - begun
-                ledger.done_clauses(
-                    connection,
-                    *self._run,
-                    [number],
-                    member.table,
-                    how="ran",
-                    seconds=seconds,
-                    rows=rows,
-                )
-        self._tell(member, number, "run", seconds=time.monotonic() - begun)
 
     def _statements(
         self, connection: Connection, member: Member, table: str, number: int
@@ -260,17 +185,6 @@ class Application:
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
-
-
-def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
-    """The work done on each table, or to be done, put together."""
-    ran: dict[str, tuple[int, ...]] = {}
-    found: dict[str, tuple[int, ...]] = {}
-    for work in works:
-        table = work.member.table
-        ran[table] = ran.get(table, ()) + work.todo
-        found[table] = found.get(table, ()) + work.found
-    return Outcome(revision, tuple(shown), ran, found)
 
 
 def _names_existing(clause: Clause) -> bool:

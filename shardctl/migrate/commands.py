@@ -18,8 +18,8 @@ from alembic.util import CommandError
 from shardctl.config import Config
 from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError, ShardctlError
-from shardctl.migrate.apply import Outcome
 from shardctl.migrate.environment import ATTRIBUTE, Request
+from shardctl.migrate.work import Outcome
 from shardctl.report import Report, silent
 
 

@@ -24,11 +24,11 @@ from shardctl.config import FILE, Config, load
 from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError, Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
-from shardctl.migrate.apply import Outcome
 from shardctl.migrate.scratch import sweep
 from shardctl.migrate.site import Site, opened
-from shardctl.migrate.walk import Walk, refuse_others, unstamped, walking
-from shardctl.migrate.work import Revision
+from shardctl.migrate.unfinished import refuse_others, unstamped
+from shardctl.migrate.walk import Walk, walking
+from shardctl.migrate.work import Outcome, Revision
 from shardctl.report import Event, Report, Step
 
 ATTRIBUTE = "shardctl"

@@ -6,7 +6,7 @@ table right before it touches it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -119,3 +119,30 @@ def work_of(
     ]
     found = [number for number in structural if number in had and number not in recorded]
     return Work(member, tuple(todo), tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one revision.
+
+    Attributes:
+        shown: its clauses as SQL, as the template gets them.
+        ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
+        found: by table, the numbers of those that it had had already.
+    """
+
+    revision: Revision
+    shown: tuple[str, ...]
+    ran: Mapping[str, tuple[int, ...]]
+    found: Mapping[str, tuple[int, ...]]
+
+
+def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
+    """The work done on each table, or to be done, put together."""
+    ran: dict[str, tuple[int, ...]] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    for work in works:
+        table = work.member.table
+        ran[table] = ran.get(table, ()) + work.todo
+        found[table] = found.get(table, ()) + work.found
+    return Outcome(revision, tuple(shown), ran, found)

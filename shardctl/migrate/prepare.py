@@ -1,0 +1,123 @@
+"""Makes a revision ready to run: what it does, clause by clause, and what that brings about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from alembic.operations import MigrateOperation
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+
+from shardctl import ledger
+from shardctl.clause import Clause
+from shardctl.errors import Destructive, RevisionEdited, RevisionRefused, ShardctlError
+from shardctl.ledger import Run
+from shardctl.lock import Lease
+from shardctl.migrate.capture import capture
+from shardctl.migrate.compile import compile_ops
+from shardctl.migrate.learn import learn, lived
+from shardctl.migrate.scratch import Scratch
+from shardctl.migrate.site import Site
+from shardctl.migrate.wording import worded
+from shardctl.migrate.work import Revision, lessons_of
+from shardctl.report import Note
+from shardctl.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A revision that is ready to run: what it does, clause by clause, and what that brings about.
+
+    Attributes:
+        begun: whether the ledger has it already, from a run that did not come to its end.
+    """
+
+    revision: Revision
+    clauses: tuple[Clause, ...]
+    states: Mapping[str, tuple[Structure | None, ...]]
+    shown: tuple[str, ...]
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """What all revisions of one command are made ready with.
+
+    Attributes:
+        migration: Alembic's context, for the environment's options such as naming conventions.
+        lease: the database's lock; None where nothing is to be changed.
+        destructive: whether clauses that lose data are allowed.
+        scratch: copies on which every revision is tried, one after another.
+    """
+
+    site: Site
+    migration: MigrationContext
+    lease: Lease | None
+    destructive: bool
+    scratch: Scratch
+
+    def prepare(self, revision: Revision, function: Callable[[], None]) -> Prepared:
+        """What a revision does: from the ledger where it had begun, else by capturing it once."""
+        run = ledger.run(self.site.connection, revision.id, revision.direction)
+        if run is not None and run.source != revision.source:
+            rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+            if rows and not run.finished:
+                raise RevisionEdited(_edited(revision, run))
+            if self.lease is not None:
+                self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)
+            run = None
+        if run is not None:
+            self._allow(revision, run.clauses)
+            lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
+            dialect, families = self.site.database.dialect, self.site.families
+            shown = tuple(worded(clause, dialect, families) for clause in run.clauses)
+            return Prepared(revision, run.clauses, run.states, shown, begun=True)
+        clauses = compile_ops(
+            self._captured(revision, function),
+            self.migration,
+            tuple(self.site.families),
+            self.site.database.dialect,
+            structure_of=self.scratch.declared,
+        )
+        learned = learn(clauses, self.scratch)
+        self._allow(revision, learned.clauses)
+        return Prepared(revision, learned.clauses, learned.states, learned.shown, begun=False)
+
+    def _captured(
+        self, revision: Revision, function: Callable[[], None]
+    ) -> tuple[MigrateOperation, ...]:
+        try:
+            return capture(function, self.migration)
+        except (ShardctlError, CommandError):
+            raise
+        except Exception as error:  # what a revision of the user's may raise is anything
+            raise RevisionRefused(
+                f"{revision} raised {type(error).__name__}: {error}; nothing was changed"
+            ) from error
+
+    def _allow(self, revision: Revision, clauses: tuple[Clause, ...]) -> None:
+        lost = "; ".join(clause.loses for clause in clauses if clause.loses)
+        if lost and self.lease is None:
+            self.site.report(
+                Note(
+                    f"{revision} loses data: {lost}. It will be refused without --allow-destructive"
+                )
+            )
+        elif lost and not self.destructive:
+            raise Destructive(
+                f"{revision} loses data: {lost}. Nothing was changed; if that is what you want, "
+                "run it again with --allow-destructive"
+            )
+
+
+def _edited(revision: Revision, run: Run) -> str:
+    then, now = run.source.splitlines(), revision.source.splitlines()
+    difference = "\n".join(
+        difflib.unified_diff(then, now, "as it began to run", "as it is now", lineterm="", n=1)
+    )
+    return (
+        f"the file of revision {revision} was changed after a part of it had run; put it back as "
+        f"it was, or give the revision up with 'shardctl downgrade -1':\n{difference}"
+    )
