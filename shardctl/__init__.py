@@ -12,22 +12,51 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shardctl.config import Config, load
     from shardctl.errors import ShardctlError
-    from shardctl.family import Family
-    from shardctl.gene import DigitsGene
+    from shardctl.family import Family, Scheme, Tag
+    from shardctl.gene import (
+        CallableGene,
+        DigitsGene,
+        SnowflakeGene,
+        TimestampGene,
+        UlidGene,
+        Uuid7Gene,
+    )
     from shardctl.month import Month
     from shardctl.suffix import Suffix
 
 __version__ = "0.1.0"
 
-__all__ = ["Config", "DigitsGene", "Family", "Month", "ShardctlError", "Suffix", "load"]
+__all__ = [
+    "CallableGene",
+    "Config",
+    "DigitsGene",
+    "Family",
+    "Month",
+    "Scheme",
+    "ShardctlError",
+    "SnowflakeGene",
+    "Suffix",
+    "Tag",
+    "TimestampGene",
+    "UlidGene",
+    "Uuid7Gene",
+    "load",
+]
 
 _HOMES = {
+    "CallableGene": "gene",
     "Config": "config",
     "DigitsGene": "gene",
     "Family": "family",
     "Month": "month",
+    "Scheme": "family",
     "ShardctlError": "errors",
+    "SnowflakeGene": "gene",
     "Suffix": "suffix",
+    "Tag": "family",
+    "TimestampGene": "gene",
+    "UlidGene": "gene",
+    "Uuid7Gene": "gene",
     "load": "config",
 }
 

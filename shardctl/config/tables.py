@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from shardctl.errors import ConfigError, InvalidMonth
-from shardctl.family import Family
+from shardctl.family import Family, Scheme, Tag
 from shardctl.gene import Gene, parse_gene
 from shardctl.gene.parse import FORMS
 from shardctl.month import Month
@@ -79,15 +79,39 @@ class Table:
 
 def read_family(table: Table, name: str, timezone: str) -> Family:
     """The family that one table declares."""
-    table.only(*FAMILY)
+    table.only(*FAMILY, "genes")
     values = table.read(FAMILY)
     values["time"], values["time_unit"] = values.pop("time", ("", ""))
-    family = Family(name=name, timezone=timezone, **values)
+    values["genes"] = _schemes(table)
+    try:
+        family = Family(name=name, timezone=timezone, **values)
+    except ConfigError as error:
+        raise ConfigError(f"{table.file}: {error}") from error
     if family.template.startswith(name):
         with suppress(InvalidMonth):
             family.suffix.parse(family.template.removeprefix(name))
             raise table.wrong("template", "a table that is none of the family's months")
     return family
+
+
+def _schemes(table: Table) -> tuple[Scheme, ...]:
+    """How IDs were made before: `[[families.t_order.genes]]`."""
+    entries = table.values.get("genes", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise table.wrong("genes", "tables, each under [[genes]]")
+    schemes = []
+    for number, entry in enumerate(entries):
+        inner = Table(table.file, f"{table.name}.genes[{number}]", entry)
+        inner.only(*SCHEME)
+        for key in ("gene", "until"):
+            if key not in entry:
+                raise inner.missing(key, SCHEME[key][1])
+        values = inner.read(SCHEME)
+        try:
+            schemes.append(Scheme(**values))
+        except ConfigError as error:
+            raise ConfigError(f"{table.file}: {inner.name}: {error}") from error
+    return tuple(schemes)
 
 
 def distinct(table: Table, families: Iterable[Family]) -> None:
@@ -162,18 +186,41 @@ def _skew(value: object) -> timedelta:
     return timedelta(**{_SKEW_UNITS[match[2]]: int(match[1])})
 
 
+def _check(value: object) -> bool:
+    if value not in ("none", "mod97"):
+        raise ValueError(value)
+    return value == "mod97"
+
+
+def _tag(value: object) -> Tag:
+    if not isinstance(value, dict) or not {"variable"} <= value.keys() <= {"variable", "form"}:
+        raise ValueError(value)
+    return Tag(_name(value["variable"]), value.get("form", "hex"))
+
+
+def _month(value: object) -> Month:
+    return Month.parse(_name(value))
+
+
 GENERAL: Keys = {
     "url": (_name, 'a URL such as "mysql+pymysql://user@host/orders"'),
     "migrations": (_name, 'a folder such as "migrations"'),
     "timezone": (_timezone, 'an IANA name such as "Asia/Shanghai"'),
 }
 
+SCHEME: Keys = {
+    "gene": (_gene, FORMS),
+    "length": (_lengths, f"a number of characters from 1 to {_MOST}, or a list of them"),
+    "check": (_check, '"mod97", or "none"'),
+    "tag": (_tag, 'such as { variable = "ORDER_TAG_KEY", form = "hex" }; or "digits"'),
+    "until": (_month, 'the last month of this gene, such as "202606"'),
+}
+
 FAMILY: Keys = {
     "key": (_names, "a column, or a list of columns"),
     "time": (_time, 'a column, or { column = "create_time", unit = "s" } with unit "s" or "ms"'),
-    "gene": (_gene, FORMS),
-    "length": (_lengths, f"a number of characters from 1 to {_MOST}, or a list of them"),
-    "first": (lambda v: Month.parse(_name(v)), 'a month such as "202001"'),
+    **{key: SCHEME[key] for key in ("gene", "length", "check", "tag")},
+    "first": (_month, 'a month such as "202001"'),
     "suffix": (lambda v: Suffix(_name(v)), 'one year and one month, such as "_%Y%m"'),
     "template": (_name, "the name of a table"),
     "skew": (_skew, 'a time such as "5s", "500ms" or "1m"'),

@@ -11,6 +11,16 @@ from shardctl.gene.base import Span, shown
 from shardctl.month import Month
 
 _WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "L": 3}
+_SHAPES = {
+    "Y": "[0-9]{4}",
+    "y": "[0-9]{2}",
+    "m": "(?:0[1-9]|1[0-2])",
+    "d": "(?:0[1-9]|[12][0-9]|3[01])",
+    "H": "(?:[01][0-9]|2[0-3])",
+    "M": "[0-5][0-9]",
+    "S": "[0-5][0-9]",
+    "L": "[0-9]{3}",
+}
 _COARSE_TO_FINE = "mdHMSL"
 _UNITS = {
     "d": timedelta(days=1),
@@ -33,6 +43,8 @@ class DigitsGene:
         format: `%Y` or `%y` (2000 to 2099), `%m`, and what is finer as far as the ID has it:
             `%d`, `%H`, `%M`, `%S`, `%L` (three digits of milliseconds).
         letters: the other characters may be ASCII letters as well.
+        fields: the letters of the format, in its order.
+        shape: what such an ID matches, as a whole.
 
     Raises:
         InvalidGene: the format has no year or no month, a field twice, or one without the
@@ -43,7 +55,7 @@ class DigitsGene:
     format: str
     letters: bool = False
     fields: str = field(init=False, repr=False, compare=False)
-    _shape: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    shape: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         fields = self.format.replace("%", "")
@@ -61,9 +73,9 @@ class DigitsGene:
                 "only with those before it"
             )
         other = "[0-9A-Za-z]" if self.letters else "[0-9]"
-        date = "".join(f"(?P<{name}>[0-9]{{{_WIDTHS[name]}}})" for name in fields)
+        date = "".join(f"(?P<{name}>{_SHAPES[name]})" for name in fields)
         object.__setattr__(self, "fields", fields)
-        object.__setattr__(self, "_shape", re.compile(f"{other}{{{self.position}}}{date}{other}*"))
+        object.__setattr__(self, "shape", re.compile(f"{other}{{{self.position}}}{date}{other}*"))
 
     def __str__(self) -> str:
         return f"digits {self.position} {self.format}" + (" letters" if self.letters else "")
@@ -80,6 +92,21 @@ class DigitsGene:
     def ordered(self) -> bool:
         """Whether IDs are in order of time: the date stands in front, the coarsest field first."""
         return self.position == 0 and self.fields[1:] == _COARSE_TO_FINE[: len(self.fields) - 1]
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the time of day stands there, too."""
+        return "H" in self.fields
+
+    @property
+    def day(self) -> tuple[int, int]:
+        """From which character to which the year, the month and the day stand."""
+        at, places = self.position, []
+        for name in self.fields:
+            if name in "Yymd":
+                places += [at, at + _WIDTHS[name]]
+            at += _WIDTHS[name]
+        return min(places), max(places)
 
     @property
     def width(self) -> int:
@@ -143,10 +170,11 @@ class DigitsGene:
 
     def _wall(self, text: str) -> datetime:
         """What the clock showed; what the format leaves out at its beginning."""
-        if not (match := self._shape.fullmatch(text)):
+        if not (match := self.shape.fullmatch(text)):
             kind = "letters and digits" if self.letters else "digits"
             raise InvalidId(
-                f"ID {shown(text)} is not of ASCII {kind} with {self.format} at {self.position}"
+                f"ID {shown(text)} is not of ASCII {kind} with a date, {self.format}, "
+                f"at {self.position}"
             )
         found = {name: int(digits) for name, digits in match.groupdict().items()}
         year = found["Y"] if "Y" in found else 2000 + found["y"]

@@ -75,7 +75,7 @@ def parse_gene(declared: str | Mapping[str, Any]) -> Gene | None:
                 return UlidGene()
     except InvalidGene:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _refused(declared) from error
     raise _refused(declared)
 
@@ -122,7 +122,7 @@ def _snowflake(table: Mapping[str, Any]) -> SnowflakeGene:
 
 def _epoch(value: object) -> datetime:
     """Milliseconds since 1970, or a date or a time in ISO 8601; in UTC unless it says otherwise."""
-    text = str(value)
+    text = "" if isinstance(value, bool) else str(value)
     if isinstance(value, int) or (text.isascii() and text.isdecimal()):
         return UNIX + timedelta(milliseconds=int(text))
     found = datetime.fromisoformat(text)

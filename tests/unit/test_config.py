@@ -8,7 +8,8 @@ import pytest
 
 from shardctl.config import append_family, load
 from shardctl.errors import ConfigError, UnknownFamily
-from shardctl.gene import DigitsGene
+from shardctl.family import Scheme, Tag
+from shardctl.gene import TWITTER, DigitsGene, TimestampGene
 from shardctl.month import Month
 from shardctl.suffix import Suffix
 
@@ -76,6 +77,13 @@ def test_a_family_may_leave_everything_to_defaults(tmp_path: Path) -> None:
         ('key = "order_id"', ("key", ("order_id",))),
         ('time = "create_time"', ("time", "create_time")),
         ('gene = "none"', ("gene", None)),
+        ('gene = "snowflake twitter"', ("gene", TWITTER)),
+        ('gene = { kind = "timestamp", unit = "s" }', ("gene", TimestampGene("s"))),
+        ('gene = "digits 0 %Y%m"\ncheck = "mod97"', ("check", True)),
+        (
+            'gene = "ulid"\ntag = { variable = "ORDER_KEY" }',
+            ("tag", Tag("ORDER_KEY", form="hex")),
+        ),
         ("length = 28", ("length", (28,))),
         ('skew = "5s"', ("skew", timedelta(seconds=5))),
         ('skew = "1m"', ("skew", timedelta(minutes=1))),
@@ -107,6 +115,11 @@ WRONG_VALUES = [
     ("families.t_order", 'gene = "digits %Y"', "gene", '"digits %Y"', "digits 0 %Y%m%d"),
     ("families.t_order", 'gene = "digits 0 %Y%d"', "gene", '"digits 0 %Y%d"', '"none"'),
     ("families.t_order", "gene = 5", "gene", "5", '"none"'),
+    ("families.t_order", 'gene = { kind = "uuid" }', "gene", '{"kind": "uuid"}', "a table such as"),
+    ("families.t_order", 'check = "luhn"', "check", '"luhn"', '"mod97"'),
+    ("families.t_order", 'tag = "secret"', "tag", '"secret"', "variable = "),
+    ("families.t_order", 'tag = { key = "k" }', "tag", '{"key": "k"}', "variable = "),
+    ("families.t_order", "genes = 5", "genes", "5", "[[genes]]"),
     ("families.t_order", "length = 0", "length", "0", "from 1 to"),
     ("families.t_order", "length = [28, true]", "length", "[28, true]", "a list of them"),
     ("families.t_order", 'first = "202013"', "first", '"202013"', '"202001"'),
@@ -377,3 +390,58 @@ def test_what_would_not_be_valid_is_not_appended(
 def test_an_appended_family_keeps_what_was_given_from_outside(tmp_path: Path) -> None:
     config = load(write(tmp_path, MINIMAL), url="sqlite:////x.db")
     assert append_family(config, "t_order", {}).url == "sqlite:////x.db"
+
+
+# -- a change of gene -----------------------------------------------------------------------------
+
+CHANGED = (
+    MINIMAL
+    + """
+[families.t_order]
+gene = "digits 0 %Y%m%d"
+length = 28
+
+[[families.t_order.genes]]
+until = "202406"
+gene = "none"
+length = 32
+
+[[families.t_order.genes]]
+until = "202606"
+gene = "timestamp ms"
+length = [26, 27]
+"""
+)
+
+
+def test_earlier_genes_stand_in_tables_of_their_own(tmp_path: Path) -> None:
+    family = load(write(tmp_path, CHANGED)).families["t_order"]
+    assert family.genes == (
+        Scheme(None, (32,), until=Month(2024, 6)),
+        Scheme(TimestampGene("ms"), (26, 27), until=Month(2026, 6)),
+    )
+    assert family.scheme == Scheme(DigitsGene(0, "%Y%m%d"), (28,))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "words"),
+    [
+        ('until = "202406"\n', "", "families.t_order.genes[0].until is missing"),
+        ('gene = "none"\n', "", "families.t_order.genes[0].gene is missing"),
+        ('"timestamp ms"', '"time"', 'families.t_order.genes[1].gene = "time"; allowed: '),
+        ("length = 32", "size = 32", "unknown key families.t_order.genes[0].size"),
+        ("[26, 27]", "[26, 32]", "genes 'none until=202406' and 'timestamp ms until=202606'"),
+        ('"202606"', '"202405"', "each a later month"),
+        ("length = 28\n", "", "declare the length of both"),
+        ('"timestamp ms"\nlength = [26, 27]', '"ulid"\nlength = 25', "have 26 characters, not 25"),
+    ],
+)
+def test_genes_that_cannot_be_used_are_told_with_the_file(
+    tmp_path: Path, was: str, becomes: str, words: str
+) -> None:
+    assert was in CHANGED
+    file = write(tmp_path, CHANGED.replace(was, becomes))
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert words in str(caught.value)

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import copy
+import hashlib
 import os
+import pickle
 import subprocess
 import sys
-from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import packages_distributions
+from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,13 +20,14 @@ from hypothesis import strategies as st
 
 from shardctl.errors import (
     ConfigError,
+    GeneMismatch,
     ImplausibleGene,
     InvalidGene,
     InvalidId,
     InvalidMonth,
 )
-from shardctl.family import Family
-from shardctl.gene import DigitsGene, parse_gene
+from shardctl.family import Family, Scheme, Tag
+from shardctl.gene import TWITTER, DigitsGene, TimestampGene
 from shardctl.month import Month
 from shardctl.suffix import Suffix
 
@@ -77,68 +84,6 @@ def test_an_hour_that_comes_twice_has_length() -> None:
     assert family.months(since, until) == (Month(2026, 11),)
 
 
-# -- genes ----------------------------------------------------------------------------------------
-
-
-@given(
-    st.dates(date(2000, 1, 1), date(2099, 12, 31)),
-    st.sampled_from(["%Y%m%d", "%y%m%d", "%Y%m", "%m%y", "%d%m%Y"]),
-    st.integers(0, 20),
-    st.text("0123456789", max_size=12),
-)
-def test_a_gene_is_read_where_it_stands(day: date, form: str, position: int, tail: str) -> None:
-    text = "7" * position + day.strftime(form) + tail
-    assert DigitsGene(position, form).month(text) == Month(day.year, day.month)
-
-
-@given(st.text(max_size=12))
-def test_any_text_has_a_real_date_or_no_month(text: str) -> None:
-    try:
-        month = DigitsGene(0, "%Y%m%d").month(text)
-    except InvalidId:
-        return
-    assert text[:6] == f"{month:%Y%m}"
-    assert 1 <= int(text[6:8]) <= monthrange(month.year, month.month)[1]
-
-
-@pytest.mark.parametrize(
-    "digits", ["20230229", "21000229", "20240431", "20240100", "20241301", "00000101"]
-)
-def test_a_date_that_the_calendar_lacks_is_no_gene(digits: str) -> None:
-    with pytest.raises(InvalidId):
-        DigitsGene(0, "%Y%m%d").month(digits + "0" * 20)
-
-
-@pytest.mark.parametrize("digits", ["20240229", "20000229", "20261231"])
-def test_the_last_days_of_a_month_are_in_it(digits: str) -> None:
-    assert f"{DigitsGene(0, '%Y%m%d').month(digits):%Y%m}" == digits[:6]
-
-
-def test_genes_are_declared_in_words() -> None:
-    assert parse_gene("none") is None
-    assert parse_gene("digits 3 %y%m") == DigitsGene(3, "%y%m")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "digits",
-        "digits 0",
-        "digits 0 %Y",
-        "digits 0 %m%d",
-        "digits -1 %Y%m",
-        "digits 0 %Y%m%m",
-        "digits 0 %Y-%m",
-        "bits 0 %Y%m",
-        "digits 0 %Y%m ",
-    ],
-)
-def test_a_gene_that_tells_no_month_is_refused(text: str) -> None:
-    with pytest.raises(InvalidGene):
-        parse_gene(text)
-
-
 # -- routing --------------------------------------------------------------------------------------
 
 
@@ -182,11 +127,244 @@ def test_a_family_without_a_gene_routes_by_add_time() -> None:
         family.month(instant=datetime(2026, 1, 31))  # noqa: DTZ001  that is the point
 
 
-def test_either_an_id_or_an_instant_decides() -> None:
-    with pytest.raises(TypeError, match="either"):
+def test_an_id_or_an_instant_is_wanted() -> None:
+    with pytest.raises(TypeError, match="give id= or instant="):
         ORDERS.month()
-    with pytest.raises(TypeError, match="either"):
-        ORDERS.month(id="2026112109364399365840049582", instant=NOW)
+
+
+# -- an ID and an add-time, compared on demand --------------------------------------------------
+
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+MIDNIGHT = datetime(2026, 12, 1, tzinfo=SHANGHAI)
+STAMPED = Family("t_order", timezone="Asia/Shanghai", gene=TimestampGene("ms"), length=(26, 27))
+
+
+def stamped(instant: datetime) -> str:
+    milliseconds = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return f"{milliseconds:013}" + "0123456789" + "042"
+
+
+@pytest.mark.parametrize("seconds", [-5, -1, 0, 1, 5])
+def test_an_add_time_within_the_skew_agrees_over_a_months_end(seconds: int) -> None:
+    made = MIDNIGHT - timedelta(seconds=2)
+    added = made + timedelta(seconds=seconds)
+    assert STAMPED.month(id=stamped(made), instant=added, now=NOW) == Month(2026, 11)
+
+
+@pytest.mark.parametrize("seconds", [-5.1, 5.1, 86400])
+def test_an_add_time_beyond_the_skew_is_a_mismatch(seconds: float) -> None:
+    made = MIDNIGHT - timedelta(seconds=2)
+    with pytest.raises(GeneMismatch, match="route by the ID alone"):
+        STAMPED.month(id=stamped(made), instant=made + timedelta(seconds=seconds), now=NOW)
+
+
+def test_a_retry_after_midnight_finds_its_month_by_the_id_alone() -> None:
+    order = stamped(MIDNIGHT - timedelta(milliseconds=1))
+    assert STAMPED.month(id=order, now=MIDNIGHT + timedelta(days=3)) == Month(2026, 11)
+    assert STAMPED.month(id=stamped(MIDNIGHT), now=MIDNIGHT) == Month(2026, 12)
+
+
+def test_a_gene_that_tells_the_day_agrees_with_any_time_of_it() -> None:
+    order = "20261130" + "0" * 20
+    day = datetime(2026, 11, 30, tzinfo=SHANGHAI)
+    skew = ORDERS.skew
+    for added in (day - skew, day, MIDNIGHT, MIDNIGHT + skew):
+        assert ORDERS.month(id=order, instant=added, now=NOW) == Month(2026, 11)
+    for added in (day - skew - timedelta.resolution, MIDNIGHT + skew + timedelta.resolution):
+        with pytest.raises(GeneMismatch):
+            ORDERS.month(id=order, instant=added, now=NOW)
+
+
+def test_an_id_without_a_gene_goes_with_its_add_time() -> None:
+    assert Family("t_log").month(id="anything", instant=NOW) == Month(2026, 11)
+
+
+# -- reading a time with skew -------------------------------------------------------------------
+
+
+def test_skew_reaches_into_the_neighbours() -> None:
+    start, end = Month(2026, 11).start(SHANGHAI), Month(2026, 12).start(SHANGHAI)
+    assert ORDERS.months(start, end) == (Month(2026, 11),)
+    assert ORDERS.months(start, end, skew=ORDERS.skew) == tuple(
+        Month(2026, n) for n in (10, 11, 12)
+    )
+    within = start + ORDERS.skew, end - ORDERS.skew
+    assert ORDERS.months(*within, skew=ORDERS.skew) == (Month(2026, 11),)
+    assert ORDERS.months(end, start, skew=ORDERS.skew) == ()
+
+
+# -- many IDs -----------------------------------------------------------------------------------
+
+
+def test_ids_are_grouped_by_table_and_none_is_lost() -> None:
+    ids = [f"2026{month:02}15" + "0" * 20 for month in (11, 3, 11, 1)]
+    assert ORDERS.tables_for(ids) == {
+        "t_order_202601": [ids[3]],
+        "t_order_202603": [ids[1]],
+        "t_order_202611": [ids[0], ids[2]],
+    }
+    assert list(ORDERS.tables_for(ids)) == ["t_order_202601", "t_order_202603", "t_order_202611"]
+    assert ORDERS.tables_for([]) == {}
+    with pytest.raises(InvalidId, match="x2026"):
+        ORDERS.tables_for([*ids, "x2026" + "0" * 23])
+
+
+# -- the range of a month -----------------------------------------------------------------------
+
+
+def test_the_range_of_a_month_holds_its_ids_and_no_others() -> None:
+    assert ORDERS.id_range(Month(2026, 2)) == ("20260201" + "0" * 20, "20260228" + "9" * 20)
+    low, high = Family("t", timezone="Asia/Shanghai", gene=TWITTER).id_range(Month(2026, 11))
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    flakes = Family("t", timezone="Asia/Shanghai", gene=TWITTER)
+    assert [flakes.month(id=id, now=NOW).month for id in (low - 1, low, high, high + 1)] == [
+        *(10, 11, 11, 12)
+    ]
+    low, high = STAMPED.id_range(Month(2026, 11))
+    assert low <= stamped(Month(2026, 11).start(SHANGHAI)) <= high
+    assert low <= stamped(MIDNIGHT - timedelta(milliseconds=1)) <= high < stamped(MIDNIGHT)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        Family("t", gene=DigitsGene(10, "%Y%m%d"), length=(28,)),
+        Family("t", gene=DigitsGene(0, "%m%Y"), length=(28,)),
+        Family("t", gene=DigitsGene(0, "%Y%m")),
+        Family("t"),
+    ],
+)
+def test_ids_in_no_order_have_no_range(family: Family) -> None:
+    with pytest.raises(InvalidGene):
+        family.id_range(Month(2026, 11))
+
+
+# -- explaining, comparing, copying -------------------------------------------------------------
+
+
+def test_each_step_to_a_table_is_told() -> None:
+    assert ORDERS.explain("20260930" + "0" * 20, now=NOW) == (
+        ("ID", "20260930" + "0" * 20),
+        ("gene", "digits 0 %Y%m%d"),
+        ("characters 0 to 7, %Y%m%d", "20260930"),
+        ("date by the clock in Asia/Shanghai", "2026-09-30 00:00:00.000"),
+        ("month", "2026-09"),
+        ("table", "t_order_202609"),
+    )
+
+
+def test_the_fingerprint_is_that_of_its_text() -> None:
+    """Other versions, and other languages, must come to the same."""
+    text = "shardctl family 1\nt_order\nAsia/Shanghai\n_%Y%m\ndigits 0 %Y%m%d"
+    assert ORDERS.fingerprint == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "t_orders"},
+        {"timezone": "UTC"},
+        {"suffix": Suffix("_%Y_%m")},
+        {"gene": DigitsGene(1, "%Y%m%d")},
+        {"gene": None},
+        {"check": True},
+        {"tag": Tag("ORDER_KEY", form="digits")},
+        {"genes": (Scheme(TWITTER, until=Month(2021, 1)),)},
+    ],
+)
+def test_what_sends_ids_elsewhere_changes_the_fingerprint(change: dict[str, Any]) -> None:
+    assert replace(ORDERS, **change).fingerprint != ORDERS.fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"premake": 9}, {"first": None}, {"skew": timedelta(0)}, {"template": "x"}, {"key": ("id",)}],
+)
+def test_what_sends_no_id_elsewhere_leaves_the_fingerprint(change: dict[str, Any]) -> None:
+    assert replace(ORDERS, **change).fingerprint == ORDERS.fingerprint
+
+
+def test_a_family_is_copied_and_sent_to_other_processes() -> None:
+    for copied in (pickle.loads(pickle.dumps(ORDERS)), copy.deepcopy(ORDERS), replace(ORDERS)):
+        assert copied == ORDERS
+        assert hash(copied) == hash(ORDERS)
+        assert copied.table_name(id="20260930" + "0" * 20) == "t_order_202609"
+
+
+# -- a process that lives long ------------------------------------------------------------------
+
+
+FLAKES = Family("t_order", timezone="Asia/Shanghai", gene=TWITTER, first=Month(2026, 1), premake=1)
+DATED = replace(ORDERS, premake=1)
+
+
+@pytest.mark.parametrize("family", [FLAKES, DATED, replace(STAMPED, premake=1)])
+def test_a_process_that_lives_through_midnight_is_right_in_the_next_month(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = replace(family)  # which has met no ID yet
+    clock = Clock()
+    monkeypatch.setattr("shardctl.family.reading.datetime", clock)
+    clock.shown = MIDNIGHT - timedelta(microseconds=1)
+    january, february = (sample(family, Month(2027, number)) for number in (1, 2))
+    november, december = (sample(family, Month(2026, number)) for number in (11, 12))
+
+    assert [family.month(id=id) for id in (november, december)] == [
+        Month(2026, 11),
+        Month(2026, 12),
+    ]
+    with pytest.raises(ImplausibleGene):
+        family.month(id=january)
+    clock.shown = MIDNIGHT
+    assert family.table_name(id=january) == "t_order_202701"
+    assert family.current_month() == Month(2026, 12)
+    with pytest.raises(ImplausibleGene):
+        family.month(id=february)
+    assert family.table_name(id=november) == "t_order_202611"
+
+
+class Clock:
+    """`datetime`, with a `now` that a test sets."""
+
+    shown = MIDNIGHT
+
+    def now(self, zone: object) -> datetime:
+        assert zone is UTC
+        return self.shown
+
+
+def sample(family: Family, month: Month) -> Any:
+    if family.gene == TWITTER:
+        return TWITTER.boundary(month, family.zone)
+    if isinstance(family.gene, DigitsGene):
+        return f"{month:%Y%m}01" + "0" * 20
+    return stamped(month.start(SHANGHAI))
+
+
+def test_threads_that_meet_a_new_month_at_once_agree() -> None:
+    family = replace(FLAKES, first=Month(2010, 12), premake=0)
+    now = family.current_month()
+    ids = {
+        TWITTER.boundary(Month(2010, 12) + n, family.zone): Month(2010, 12) + n
+        for n in range(now - Month(2010, 12) + 1)
+    }
+    wrong: list[Any] = []
+    start = threading.Barrier(8)
+
+    def route(seed: int) -> None:
+        shuffled = list(ids)
+        Random(seed).shuffle(shuffled)
+        start.wait()
+        wrong.extend(id for id in shuffled if family.month(id=id) != ids[id])  # type: ignore[arg-type]
+
+    threads = [threading.Thread(target=route, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "Asia"])

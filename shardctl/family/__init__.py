@@ -1,0 +1,287 @@
+"""A family: a logical table and all its months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shardctl.errors import ConfigError, ImplausibleGene, InvalidGene
+from shardctl.family.reading import Reader, Reading
+from shardctl.family.route import Place, Route, quick, several
+from shardctl.family.scheme import Scheme, refuse_ambiguous
+from shardctl.gene import Gene, Id, SnowflakeGene
+from shardctl.gene.seal import Tag
+from shardctl.month import Month
+from shardctl.suffix import Suffix
+
+__all__ = ["Family", "Reading", "Scheme", "Tag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A logical table such as `t_order`, and how its rows find their months.
+
+    Attributes:
+        name: the logical table's name, which revisions and applications use.
+        timezone: the IANA name of the zone whose calendar makes the months.
+        suffix: the pattern between the name and the month.
+        template: the empty table that holds the declared structure; the family's own name where
+            it is not given.
+        key: the columns that are unique within a month.
+        time: the column of the add-time.
+        time_unit: "" for DATETIME, TIMESTAMP and DATE; "s" or "ms" for an integer column.
+        gene: where in an ID its month stands; None routes by add-time alone.
+        length: how long an ID may be, in characters; empty for any length.
+        check: whether two check digits end an ID.
+        tag: the keyed tag that ends an ID, before its check digits.
+        genes: how IDs were made before, each with its `until`, the earliest first.
+        first: no month before it is plausible; None for no bound.
+        skew: how far gene and add-time of a new row may disagree.
+        premake: how many months are made ahead of the present one.
+
+    Raises:
+        ConfigError: the time zone is unknown, or two genes might claim one ID.
+    """
+
+    name: str
+    timezone: str = "UTC"
+    suffix: Suffix = field(default_factory=Suffix)
+    template: str = ""
+    key: tuple[str, ...] = ()
+    time: str = ""
+    time_unit: str = ""
+    gene: Gene | None = None
+    length: tuple[int, ...] = ()
+    check: bool = False
+    tag: Tag | None = None
+    genes: tuple[Scheme, ...] = ()
+    first: Month | None = None
+    skew: timedelta = timedelta(seconds=5)
+    premake: int = 4
+    zone: tzinfo = field(init=False, repr=False, compare=False)
+    _reader: Reader = field(init=False, repr=False, compare=False)
+    _route: Route = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.template:
+            object.__setattr__(self, "template", self.name)
+        zone = self._zone()
+        try:
+            schemes = (*self.genes, Scheme(self.gene, self.length, self.check, self.tag))
+            refuse_ambiguous(schemes, self.first, zone)
+        except ConfigError as error:
+            raise ConfigError(f"family {self.name}: {error}") from error
+        reader = Reader(self.name, zone, schemes, self.first, self.premake)
+        object.__setattr__(self, "zone", zone)
+        object.__setattr__(self, "_reader", reader)
+        object.__setattr__(self, "_route", self._quick())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return partial(type(self), **values), ()
+
+    # -- routing --------------------------------------------------------------------------------
+
+    def month(
+        self,
+        *,
+        id: Id | None = None,
+        instant: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Month:
+        """The month that a row belongs to, by its ID or by its add-time.
+
+        The ID alone decides. Give the add-time with it to have them compared: for a new row,
+        whose two are made together, and not for a retry, whose add-time is rightly later.
+
+        Args:
+            id: the row's ID, as text or, where its text is decimal, as an integer.
+            instant: the add-time, aware; decides where there is no ID, or IDs bear no gene.
+            now: an aware datetime in place of the clock's, for what is plausible.
+
+        Raises:
+            InvalidId: the ID has not the declared form.
+            ImplausibleGene: its month lies before the family's first or beyond what is premade.
+            AmbiguousGene: two schemes claim it for two months.
+            GeneMismatch: ID and add-time disagree by more than `skew`.
+            InvalidMonth: the instant is naive, or beyond the calendar.
+        """
+        if instant is None and now is None and id is not None:
+            return self._route(id)[0]
+        if id is None:
+            if instant is None:
+                raise TypeError("give id= or instant=")
+            return Month.of(instant, self.zone)
+        if instant is None:
+            return self._reader.read(id, now).month
+        return self._reader.compare(id, instant, self.skew, now)
+
+    def table_name(
+        self,
+        month: Month | None = None,
+        *,
+        id: Id | None = None,
+        instant: datetime | None = None,
+    ) -> str:
+        """The physical table of a month, of an ID, or of an add-time; see `month`."""
+        if month is None:
+            if id is not None and instant is None:
+                return self._route(id)[1]
+            month = self.month(id=id, instant=instant)
+        return self.name + self.suffix.format(month)
+
+    def tables_for(self, ids: Iterable[Id]) -> dict[str, list[Id]]:
+        """A list of IDs by table, the tables in order of time, the IDs in the order given.
+
+        None is lost: an ID that has no month raises, as in `month`; one that comes twice is
+        there twice.
+        """
+        found: dict[Place, list[Id]] = {}
+        for id in ids:
+            found.setdefault(self._route(id), []).append(id)
+        return {place[1]: found[place] for place in sorted(found)}
+
+    def months(
+        self, since: datetime, until: datetime, *, skew: timedelta = timedelta(0)
+    ) -> tuple[Month, ...]:
+        """The months that the time from `since` up to, but without, `until` touches.
+
+        Args:
+            since: an aware datetime.
+            until: an aware datetime; midnight of the first does not touch the month it begins.
+            skew: how far to reach beyond both ends: a row's add-time may fall in another month
+                than its ID's gene, which decides where it is. The family's own is `skew`.
+
+        Raises:
+            InvalidMonth: one of the two is naive, or beyond the calendar.
+        """
+        first, last = Month.of(since, self.zone), Month.of(until, self.zone)
+        # Two times with one tzinfo compare as clocks show them, which go back once a year.
+        since, until = since.astimezone(UTC), until.astimezone(UTC)
+        if since >= until:
+            return ()
+        if skew:
+            return self.months(since - skew, until + skew)
+        if until <= last.start(self.zone):
+            last += -1
+        return tuple(first + step for step in range(last - first + 1))
+
+    def id_range(self, month: Month) -> tuple[Id, Id]:
+        """The smallest and the largest ID of a month: every one lies between, or is one of them.
+
+        Integers where the gene is a snowflake, else texts, which compare character by character:
+        a column of text must be compared as binary. Bounds of sealed IDs are none themselves.
+
+        Raises:
+            InvalidGene: IDs are not in order of time, have no declared length, or were made in
+                two ways in that month.
+            ImplausibleGene: no ID can bear the month.
+        """
+        schemes = self._reader.holding(month)
+        if not schemes:
+            raise ImplausibleGene(f"{self.name} has no months before {self.first}")
+        if len(schemes) > 1:
+            raise InvalidGene(f"in {month} IDs of {self.name} were made in two ways")
+        (scheme,) = schemes
+        if not scheme.lengths:
+            raise InvalidGene(f"IDs of {self.name} have no declared length; declare it")
+        ranges = []
+        for length in scheme.lengths:
+            try:
+                ranges.append(scheme.id_range(month, month, self.zone, length))
+            except ImplausibleGene as error:
+                refused = error
+        if not ranges:
+            raise refused
+        if isinstance(scheme.gene, SnowflakeGene) and scheme.decimal:
+            return min(int(low) for low, _ in ranges), max(int(high) for _, high in ranges)
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+    # -- how an ID is read ------------------------------------------------------------------------
+
+    @property
+    def scheme(self) -> Scheme:
+        """How IDs are made now."""
+        return self._reader.schemes[-1]
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """How IDs were made, the earliest first, and how they are made now."""
+        return self._reader.schemes
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides where an ID goes, as 64 hexadecimal digits.
+
+        Two families with the same one send the same ID to the same table, whichever version of
+        shardctl reads it: the SHA-256 of lines with the name, the zone, the suffix, and each
+        gene with its epoch and layout.
+        """
+        from hashlib import sha256  # loads OpenSSL, which routing does not need
+
+        lines = ["shardctl family 1", self.name, self.timezone, self.suffix.pattern]
+        lines += map(str, self.schemes)
+        return sha256("\n".join(lines).encode()).hexdigest()
+
+    def current_month(self, now: datetime | None = None) -> Month:
+        """The month that it is now in the family's zone.
+
+        Args:
+            now: an aware datetime in place of the clock's.
+        """
+        return self._reader.current_month(now)
+
+    def read(self, id: Id, now: datetime | None = None) -> Reading:
+        """What an ID says, the long way: its scheme, body and month.
+
+        Raises:
+            InvalidId: and what `month` raises of it.
+        """
+        return self._reader.read(id, now)
+
+    def explain(self, id: Id, now: datetime | None = None) -> tuple[tuple[str, str], ...]:
+        """Each step from an ID to its table: what is looked at, and what it says.
+
+        Args:
+            now: an aware datetime in place of the clock's, for what is plausible.
+
+        Raises:
+            InvalidId: and what `month` raises of it.
+        """
+        steps = self._reader.steps(id, now)
+        return (("ID", str(id)), *steps, ("table", self.table_name(self.month(id=id, now=now))))
+
+    # -- what is made once -------------------------------------------------------------------------
+
+    def _quick(self) -> Route:
+        reader, place = self._reader, self._place
+
+        def route(scheme: Scheme) -> Route:
+            return quick(
+                scheme,
+                reader.zone,
+                reader.first_of(scheme),
+                lambda id: place(reader.read_by(scheme, id).month),
+                place,
+            )
+
+        if len(reader.schemes) == 1:
+            return route(reader.schemes[0])
+        routes = [(scheme, route(scheme)) for scheme in reader.schemes]
+        return several(routes, lambda id: place(reader.read(id).month))
+
+    def _place(self, month: Month) -> Place:
+        return month, self.table_name(month)
+
+    def _zone(self) -> tzinfo:
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Asia", a folder
+            raise ConfigError(
+                f"family {self.name}: time zone {self.timezone!r} is unknown; "
+                "give an IANA name such as Asia/Shanghai"
+            ) from error

@@ -1,0 +1,202 @@
+"""The short way from an ID to its month and table, for millions of them.
+
+A route answers from what it has met: the texts of dates, or the boundaries of months among IDs
+that are in order of time. Whatever it does not know at once, wrong IDs included, is decided by
+`decide`, the long way; what that finds plausible is then known. So a route never asks the clock
+and is never stale: months only become plausible, and one that has come is found the long way
+once.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from threading import Lock
+from typing import Any, TypeAlias
+
+from shardctl.errors import InvalidSuffix
+from shardctl.family.scheme import EARLIEST, MOST, Scheme
+from shardctl.gene import DigitsGene, SnowflakeGene, TickGene, UlidGene, Uuid7Gene
+from shardctl.month import Month
+
+Place: TypeAlias = tuple[Month, str]
+"""A month and the name of its table."""
+
+Route: TypeAlias = Callable[[Any], Place]
+"""From an ID to its place; of `Any`, since it is what finds out that something is no ID."""
+
+_NUMBER = re.compile("[1-9][0-9]{0,19}")
+_SHORT = 10**40
+"""Integers below it are written out as text without a further look."""
+
+
+def quick(
+    scheme: Scheme,
+    zone: tzinfo,
+    first: Month | None,
+    decide: Route,
+    place_of: Callable[[Month], Place],
+) -> Route:
+    """The shortest route to the same places as `decide`, which it falls back on.
+
+    Args:
+        first: the scheme's first plausible month; None for no bound.
+        decide: the long way, which raises `InvalidId`.
+        place_of: the place of a month.
+    """
+    gene = scheme.gene
+    if scheme.width:
+        return decide
+    if isinstance(gene, DigitsGene):
+        return _by_date(scheme, gene, decide)
+    if isinstance(gene, TickGene):
+        boundaries = _Boundaries(gene, zone, first, place_of)
+        if not isinstance(gene, SnowflakeGene):
+            return _by_text(scheme, gene, boundaries, decide)
+        if not scheme.length:
+            return _by_number(boundaries, decide)
+    return decide
+
+
+def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
+    """By the digits of days, or of months: those of plausible IDs are kept."""
+    day = slice(*gene.day)
+    lengths = frozenset(scheme.length) or range(day.stop, MOST + 1)
+    known: dict[str, Place] = {}
+
+    def route(id: Any) -> Place:
+        if type(id) is str and len(id) in lengths and id.isascii() and id.isdigit():
+            place = known.get(id[day])
+            if place is not None:
+                return place
+        return learn(id)
+
+    def route_by_shape(id: Any) -> Place:
+        if type(id) is str and len(id) in lengths and gene.shape.fullmatch(id):
+            place = known.get(id[day])
+            if place is not None:
+                return place
+        return learn(id)
+
+    def learn(id: Any) -> Place:
+        if type(id) is int and 0 <= id < _SHORT and scheme.decimal:
+            return chosen(str(id))
+        place = decide(id)
+        if place[0] >= EARLIEST:  # what a stranger may invent must not fill the memory
+            known[scheme.text(id)[day]] = place
+        return place
+
+    chosen = route_by_shape if gene.has_time or gene.letters else route
+    return chosen
+
+
+class _Boundaries:
+    """Where the months begin among IDs that are in order of time.
+
+    `places[n]` is the place of the IDs from `keys[n - 1]` up to, but without, `keys[n]`, so that
+    it stands at `bisect_right(keys, id)`. A key is appended before its place: who looks in
+    between finds none, and goes the long way.
+    """
+
+    __slots__ = ("_gene", "_lock", "_next", "_place_of", "_zone", "keys", "places")
+
+    def __init__(
+        self,
+        gene: TickGene,
+        zone: tzinfo,
+        first: Month | None,
+        place_of: Callable[[Month], Place],
+    ) -> None:
+        self._gene, self._zone, self._place_of = gene, zone, place_of
+        self._lock = Lock()
+        epoch = Month.of(gene.instant_of(0), zone)
+        self._next = max(first or epoch, epoch)
+        self.keys: list[Any] = []
+        self.places: list[Place | None] = [None]
+
+    def reach(self, month: Month) -> None:
+        """Know every month up to this one, which is plausible."""
+        with self._lock:
+            while self._next <= month:
+                if not self.keys:
+                    self.keys.append(self._gene.boundary(self._next, self._zone))
+                following = self._gene.boundary(self._next + 1, self._zone)
+                if following is None:  # the field ends within the month
+                    return
+                self.keys.append(following)
+                self.places.append(self._place(self._next))
+                self._next += 1
+
+    def _place(self, month: Month) -> Place | None:
+        try:
+            return self._place_of(month)
+        except InvalidSuffix:  # long ago; an ID that says so is told it the long way
+            return None
+
+
+def _by_number(boundaries: _Boundaries, decide: Route) -> Route:
+    """By the boundaries of months among integers."""
+    keys, places = boundaries.keys, boundaries.places
+
+    def route(id: Any) -> Place:
+        if type(id) is int:
+            try:
+                place = places[bisect_right(keys, id)]
+            except IndexError:
+                return learn(id)
+            if place is not None:
+                return place
+        return learn(id)
+
+    def learn(id: Any) -> Place:
+        if type(id) is str and _NUMBER.fullmatch(id):
+            at = bisect_right(keys, int(id))
+            if at < len(places) and (found := places[at]) is not None:
+                return found
+        place = decide(id)
+        boundaries.reach(place[0])
+        return place
+
+    return route
+
+
+def _by_text(scheme: Scheme, gene: TickGene, boundaries: _Boundaries, decide: Route) -> Route:
+    """By the boundaries of months among texts."""
+    keys, places = boundaries.keys, boundaries.places
+    lengths = frozenset(scheme.lengths) or range(1, MOST + 1)
+    fits = gene.shape.fullmatch if isinstance(gene, Uuid7Gene | UlidGene) else str.isdigit
+
+    def route(id: Any) -> Place:
+        if type(id) is str and len(id) in lengths and id.isascii() and fits(id):
+            try:
+                place = places[bisect_right(keys, id)]
+            except IndexError:
+                return learn(id)
+            if place is not None:
+                return place
+        return learn(id)
+
+    def learn(id: Any) -> Place:
+        if type(id) is int and 0 <= id < _SHORT and scheme.decimal:
+            return route(str(id))
+        place = decide(id)
+        boundaries.reach(place[0])
+        return place
+
+    return route
+
+
+def several(routes: Sequence[tuple[Scheme, Route]], decide: Route) -> Route:
+    """The route where there are several schemes: by the ID's length where only one has it."""
+    by_length: dict[int, Route] = {}
+    for scheme, its in routes:
+        for length in scheme.lengths:
+            by_length[length] = decide if length in by_length else its
+
+    def route(id: Any) -> Place:
+        text = str(id) if type(id) is int and 0 <= id < _SHORT else id
+        return by_length.get(len(text), decide)(id) if type(text) is str else decide(id)
+
+    return route
