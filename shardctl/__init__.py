@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UlidGene,
         Uuid7Gene,
     )
+    from shardctl.mint import Minted, Minter
     from shardctl.month import Month
     from shardctl.suffix import Suffix
 
@@ -31,6 +32,8 @@ __all__ = [
     "Config",
     "DigitsGene",
     "Family",
+    "Minted",
+    "Minter",
     "Month",
     "Scheme",
     "ShardctlError",
@@ -48,6 +51,8 @@ _HOMES = {
     "Config": "config",
     "DigitsGene": "gene",
     "Family": "family",
+    "Minted": "mint",
+    "Minter": "mint",
     "Month": "month",
     "Scheme": "family",
     "ShardctlError": "errors",

@@ -46,12 +46,39 @@ class GeneMismatch(InvalidId):
     """An ID and an add-time, compared on demand, that are farther apart than the family allows."""
 
 
+class ForeignId(InvalidId):
+    """An ID that bears another user's id than the caller's."""
+
+
 class FingerprintMismatch(ShardctlError):
     """A family that this application routes otherwise than the one that made the tables' rows."""
 
 
 class MonthMissing(ShardctlError):
     """A statement needs a month of which there is no table; the message says what makes it."""
+
+
+# -- minting ------------------------------------------------------------------------------
+
+
+class MintError(ShardctlError):
+    """No ID was made; none is made until what the message says is set right."""
+
+
+class ClockWentBack(MintError):
+    """The clock is behind the last ID's time, or its mark, for longer than one can wait."""
+
+
+class GeneExhausted(MintError):
+    """The field of an ID that holds the time is about to run out."""
+
+
+class WorkerShared(MintError):
+    """A forked process that has its parent's worker number."""
+
+
+class WorkerUnavailable(MintError):
+    """No worker number can be leased, or kept."""
 
 
 # -- usage, configuration, the way to the server --------------------------------------------

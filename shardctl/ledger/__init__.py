@@ -2,7 +2,7 @@
 
 Reading takes a connection, never writes, and finds nothing where the tables are not made yet.
 Writing is `Ledger`'s, which the holder of the database's lock gets from its lease: what is
-written through one that was taken over raises `LockLost`.
+written through one that was taken over raises `LockLost`. Worker numbers are leased without it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shardctl.ledger.rows import (
     unfinished,
 )
 from shardctl.ledger.schema import VERSION, ensure, version
+from shardctl.ledger.worker import WorkerLeases
 from shardctl.ledger.write import Ledger
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "MonthRow",
     "Origin",
     "Run",
+    "WorkerLeases",
     "begun_tokens",
     "ensure",
     "months",

@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
@@ -32,7 +33,7 @@ from shardctl.dialects import Dialect
 from shardctl.errors import Refused
 from shardctl.ledger.clock import Instant
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the ledger's tables that this shardctl makes and reads."""
 
 LOCK: Final = "database"
@@ -134,6 +135,18 @@ A table of its own: a data clause that is under way holds a shared lock on the r
 `shardctl_lock`, which keeps others from taking over in its midst and must not hold up the beats.
 """
 
+worker = _table(
+    "shardctl_worker",
+    Column("pool", _Name, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("renewed_at", Instant, nullable=False),
+)
+"""Worker numbers of minters. `until_ms` is the high-water mark, in milliseconds since 1970: IDs
+with the number bear an earlier time. It only ever rises. Host and pid are for people."""
+
 
 def version(connection: Connection) -> int | None:
     """The version of the ledger in this database; None where there is no ledger yet.
@@ -155,12 +168,13 @@ def version(connection: Connection) -> int | None:
 def ensure(connection: Connection, dialect: Dialect) -> None:
     """Make the ledger's tables where they are missing; for commands that write, never for reads.
 
-    Several processes may do so at once. Where all is there, nothing but a read is done.
+    A ledger of an earlier version gets the tables that it lacks. Several processes may do so at
+    once. Where all is there, nothing but a read is done.
 
     Raises:
         Refused: the ledger is of a newer version than this shardctl knows.
     """
-    if version(connection) is not None:
+    if version(connection) == VERSION:
         return
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
@@ -170,6 +184,8 @@ def ensure(connection: Connection, dialect: Dialect) -> None:
     _insert_once(connection, dialect, insert(heartbeat).values(name=LOCK, fence=0))
     # The last of all: a ledger that tells its version is complete.
     _insert_once(connection, dialect, insert(meta).values(name="ledger", version=VERSION))
+    older = update(meta).where(meta.c.name == "ledger", meta.c.version < VERSION)
+    connection.execute(older.values(version=VERSION))
 
 
 def _insert_once(connection: Connection, dialect: Dialect, row: Insert) -> None:

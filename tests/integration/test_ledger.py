@@ -17,7 +17,7 @@ from shardctl import ledger, lock
 from shardctl.clause import Clause, Param, Sql, TableName
 from shardctl.dialects import Database, open_database
 from shardctl.errors import LockLost, Refused
-from shardctl.ledger import Ledger
+from shardctl.ledger import Ledger, schema
 from shardctl.lock import Lease
 from shardctl.month import Month
 from shardctl.structure import Column, Structure
@@ -121,7 +121,7 @@ def test_the_tables_tell_names_apart_by_every_byte(server_url: str) -> None:
             "SELECT table_name, engine, table_collation FROM information_schema.tables "
             "WHERE table_schema = DATABASE()"
         ).all()
-    assert len(found) == 6
+    assert len(found) == 8
     for name, engine, collation in found:
         assert name.startswith("shardctl_")
         assert (engine, collation) == ("InnoDB", "utf8mb4_bin")

@@ -72,7 +72,7 @@ def test_version_is_the_same_in_the_package_and_in_its_metadata() -> None:
     "statement",
     [
         "import shardctl",
-        "from shardctl import DigitsGene, Family, Month, ShardctlError, Suffix, load",
+        "from shardctl import DigitsGene, Family, Minter, Month, ShardctlError, Suffix, load",
     ],
 )
 def test_the_library_needs_the_standard_library_only(statement: str) -> None:
