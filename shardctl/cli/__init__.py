@@ -28,6 +28,7 @@ from shardctl.cli.session import Session, session
 from shardctl.cli.stamp import stamp
 from shardctl.cli.status import status
 from shardctl.cli.upgrade import upgrade
+from shardctl.cli.where import where
 from shardctl.errors import ShardctlError
 
 BUG = 70
@@ -36,7 +37,7 @@ INTERRUPTED = 130
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
     *(init, adopt, revision, upgrade, downgrade, current, history, stamp),
-    *(premake, status, check, demo),
+    *(premake, status, check, where, demo),
 )
 
 app = typer.Typer(

@@ -27,6 +27,13 @@ def adopt(
             show_default=False,
         ),
     ] = None,
+    accept_routing: Annotated[
+        bool,
+        typer.Option(
+            "--accept-routing",
+            help="Record how the configuration routes IDs, of a family in care already.",
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Take an existing table and its months into care.
@@ -38,7 +45,13 @@ def adopt(
     run = session(context)
     month = Month.parse(from_month) if from_month else None
     with progress(quiet=run.quiet or json) as report:
-        adopted = library.adopt(run.config(), family, from_month=month, report=report)
+        adopted = library.adopt(
+            run.config(),
+            family,
+            from_month=month,
+            accept_routing=accept_routing,
+            report=report,
+        )
     run.say(as_json(adopted) if json else _text(adopted))
 
 

@@ -34,7 +34,7 @@ def _text(family: FamilyStatus) -> str:
                 month.revision or "-",
                 estimate(month.rows),
                 size(month.bytes),
-                _state(month),
+                state(month),
             )
             for month in family.months
         ]
@@ -50,7 +50,8 @@ def _text(family: FamilyStatus) -> str:
     return "\n".join(lines)
 
 
-def _state(month: MonthStatus) -> str:
+def state(month: MonthStatus) -> str:
+    """Whether a month is like the template, in a word."""
     if not month.differences:
         return "equal"
     if all(difference.only_position for difference in month.differences):

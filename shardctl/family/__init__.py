@@ -214,18 +214,21 @@ class Family:
         return self._reader.schemes
 
     @property
+    def routing(self) -> str:
+        """What decides where an ID goes: lines with the name, the zone, the suffix, each scheme."""
+        lines = (self.name, self.timezone, self.suffix.pattern, *map(str, self.schemes))
+        return "\n".join(("shardctl family 1", *lines))
+
+    @property
     def fingerprint(self) -> str:
-        """What decides where an ID goes, as 64 hexadecimal digits.
+        """The SHA-256 of `routing`, as 64 hexadecimal digits.
 
         Two families with the same one send the same ID to the same table, whichever version of
-        shardctl reads it: the SHA-256 of lines with the name, the zone, the suffix, and each
-        gene with its epoch and layout.
+        shardctl reads it.
         """
         from hashlib import sha256  # loads OpenSSL, which routing does not need
 
-        lines = ["shardctl family 1", self.name, self.timezone, self.suffix.pattern]
-        lines += map(str, self.schemes)
-        return sha256("\n".join(lines).encode()).hexdigest()
+        return sha256(self.routing.encode()).hexdigest()
 
     def current_month(self, now: datetime | None = None) -> Month:
         """The month that it is now in the family's zone.

@@ -7,14 +7,17 @@ written through one that was taken over raises `LockLost`. Worker numbers are le
 
 from __future__ import annotations
 
+from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.rows import (
     ClauseRow,
     Direction,
+    FamilyRow,
     How,
     MonthRow,
     Origin,
     Run,
     begun_tokens,
+    families,
     months,
     rows_of,
     run,
@@ -28,6 +31,7 @@ __all__ = [
     "VERSION",
     "ClauseRow",
     "Direction",
+    "FamilyRow",
     "How",
     "Ledger",
     "MonthRow",
@@ -36,9 +40,11 @@ __all__ = [
     "WorkerLeases",
     "begun_tokens",
     "ensure",
+    "families",
     "months",
     "rows_of",
     "run",
     "unfinished",
+    "verify",
     "version",
 ]

@@ -80,6 +80,15 @@ class ClauseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilyRow:
+    """How a family's IDs were routed when it was recorded; see `Family.routing`."""
+
+    family: str
+    fingerprint: str
+    routing: str
+
+
+@dataclass(frozen=True, slots=True)
 class MonthRow:
     """A month table that the ledger has met.
 
@@ -128,6 +137,15 @@ def months(connection: Connection) -> dict[str, MonthRow]:
     """The month tables of all families that the ledger has met, by their names."""
     rows = select(schema.month).order_by(schema.month.c.table_name)
     return {row.table_name: _month(row) for row in _read(connection, rows)}
+
+
+def families(connection: Connection) -> dict[str, FamilyRow]:
+    """How the IDs of families are routed, as it was recorded, by the families' names."""
+    if (schema.version(connection) or 0) < schema.FAMILIES_SINCE:
+        return {}
+    columns = schema.family.c
+    rows = connection.execute(select(columns.family, columns.fingerprint, columns.routing))
+    return {row.family: FamilyRow(*row) for row in rows}
 
 
 def begun_tokens(connection: Connection) -> frozenset[str]:

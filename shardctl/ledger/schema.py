@@ -33,8 +33,11 @@ from shardctl.dialects import Dialect
 from shardctl.errors import Refused
 from shardctl.ledger.clock import Instant
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of the ledger's tables that this shardctl makes and reads."""
+
+FAMILIES_SINCE: Final = 3
+"""The version of the ledger that brought `shardctl_family`."""
 
 LOCK: Final = "database"
 """The name of the one row of `shardctl_lock`: a database has one lock."""
@@ -101,6 +104,15 @@ month = _table(
     Column("origin", String(8), nullable=False),
     Column("registered_at", Instant, nullable=False),
 )
+
+family = _table(
+    "shardctl_family",
+    Column("family", _Name, primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("routing", _LongText, nullable=False),
+    Column("registered_at", Instant, nullable=False),
+)
+"""How a family's IDs were routed when it was first seen. Since version 3."""
 
 lock = _table(
     "shardctl_lock",

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.clause import Clause
 from shardctl.dialects import Dialect
 from shardctl.errors import LockLost, Refused
+from shardctl.family import Family
 from shardctl.ledger import schema
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.encode import clauses_to_text, states_to_text
@@ -244,6 +245,27 @@ class Ledger:
     def unregister(self, connection: Connection, table: str) -> None:
         """Forget a month table."""
         self._write(connection, delete(schema.month).where(schema.month.c.table_name == table))
+
+    # -- families -----------------------------------------------------------------------------
+
+    def register_family(
+        self, connection: Connection, family: Family, *, anew: bool = False
+    ) -> None:
+        """Record how a family's IDs are routed; one known stays as it is.
+
+        Args:
+            anew: one known is told anew: from now on this is right.
+        """
+        known = schema.family.c.family == family.name
+        values = {
+            "fingerprint": family.fingerprint,
+            "routing": family.routing,
+            "registered_at": utc_now(),
+        }
+        if connection.scalar(select(schema.family.c.family).where(known)) is None:
+            self._insert_once(connection, schema.family, {"family": family.name, **values})
+        elif anew:
+            self._write(connection, update(schema.family).where(known).values(values))
 
     # -- the condition of every write -----------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from shardctl import ledger, lock
 from shardctl.config import Config, append_family
 from shardctl.errors import Refused
+from shardctl.family import Family
 from shardctl.lifecycle import baseline, template
 from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.lifecycle.guess import guess
@@ -56,6 +57,7 @@ def adopt(
     family_name: str,
     *,
     from_month: Month | None = None,
+    accept_routing: bool = False,
     report: Report = silent,
     now: datetime | None = None,
 ) -> Adopted:
@@ -68,6 +70,8 @@ def adopt(
     Args:
         from_month: the month that the template is made like; by default the newest that is not
             in the future.
+        accept_routing: of a family in care already: record how the configuration routes IDs, in
+            place of what the ledger holds.
         now: an aware datetime in place of the clock's.
 
     Raises:
@@ -88,10 +92,19 @@ def adopt(
 
         adoption = prepared()
         if adoption.is_done():
-            report(Note(f"{family_name} is in care already: nothing was changed"))
+            if accept_routing:
+                _accept_routing(adoption.site, config.families[family_name])
+            else:
+                report(Note(f"{family_name} is in care already: nothing was changed"))
             return replace(adoption.result(), already=True)
         with lock.acquire(site.database, command="adopt") as lease:
             return prepared().carry_out(lease)
+
+
+def _accept_routing(site: Site, family: Family) -> None:
+    with lock.acquire(site.database, command="adopt") as lease, site.database.connect() as own:
+        lease.ledger.register_family(own, family, anew=True)
+    site.report(Note(f"the ledger records how the configuration routes IDs of {family.name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +176,7 @@ class _Adoption:
             if self.found.roster.template is None:
                 template.make(self.site, connection, lease, self.found)
             files, config = self._write()
+            lease.ledger.register_family(connection, config.families[self.name])
             result = replace(self.result(), files=files)
             for month in result.months:
                 equal = all(difference.only_position for difference in month.differences)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from shardctl import ledger
 from shardctl.config import Config
+from shardctl.errors import FingerprintMismatch
 from shardctl.family import Family
 from shardctl.lifecycle.database import has_rows
 from shardctl.lifecycle.status import FamilyStatus, standing
@@ -53,6 +54,7 @@ def check(config: Config, *, now: datetime | None = None) -> tuple[Problem, ...]
         templates = site.database.dialect.structures(
             site.connection, [family.template for family in config.families.values()]
         )
+        found += _routing(site)
         for family in standing(site, config.families, now):
             found += _of_template(site, family, templates.get(family.template))
             found += _of_months(site.families[family.family], family)
@@ -66,6 +68,14 @@ def _unfinished(site: Site) -> Iterator[Problem]:
             f"the {way} of revision {run.revision}, begun {run.begun_at:%Y-%m-%d %H:%M:%S} UTC, "
             f"is unfinished: run 'shardctl {way}' to go on with it"
         )
+
+
+def _routing(site: Site) -> Iterator[Problem]:
+    for name, family in site.families.items():
+        try:
+            ledger.verify(site.connection, family)
+        except FingerprintMismatch as error:
+            yield Problem(str(error), name)
 
 
 def _of_template(

@@ -147,6 +147,8 @@ def _make(site: Site, lease: lock.Lease, planned: tuple[Premade, ...]) -> tuple[
         sweep(connection, dialect)
         maker = Maker(site, lease, connection, revision_of(stamped(site)))
         for family in _referred_first(families, templates):
+            if family.template in templates:
+                lease.ledger.register_family(connection, family)
             if any(each.family == family.name and not each.reason for each in planned):
                 _warn_of_rows(site, family, templates)
             for each in planned:

@@ -112,6 +112,9 @@ def _run(
                         command, inner, heads, migration, walk, request
                     )
                     context.run_migrations()
+                for roster in site.rosters().values():
+                    if roster.template:
+                        lease.ledger.register_family(connection, roster.family)
 
 
 def _steps(

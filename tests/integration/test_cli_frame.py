@@ -32,6 +32,7 @@ COMMANDS = [
     ("premake",),
     ("status",),
     ("check",),
+    ("where", "2026-02-01"),
 ]
 NEED_A_SERVER = [command for command in COMMANDS if command[0] not in ("revision", "history")]
 
