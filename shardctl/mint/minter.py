@@ -147,9 +147,7 @@ class Minter:
 
     def _turn(self, now: int) -> int:
         """Begin the tick of an instant; else, how many nanoseconds are to pass before."""
-        if now < self._since:
-            return self._since - now
-        if now < self._until:  # its IDs are used up
+        if now < self._until:  # its IDs are used up, or the clock was set back
             return self._until - now
         grant = self._granted(now)
         unit, epoch = self.layout.unit, self.layout.epoch

@@ -351,7 +351,7 @@ def test_threads_and_forked_children_make_no_id_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("used", [True, False])
 def test_a_forked_child_is_refused_its_parents_number(tmp_path: Path, used: bool) -> None:
-    minter = minter_of(TWITTER, worker=1)
+    minter = minter_of(TWITTER, Clock(MIDNIGHT), worker=1)  # in one tick, where IDs are at hand
     if used:
         minter()
     assert in_children(2, lambda _: minter().text.encode(), tmp_path) == [b"WorkerShared"] * 2
@@ -360,7 +360,8 @@ def test_a_forked_child_is_refused_its_parents_number(tmp_path: Path, used: bool
 
 def test_a_forked_child_gets_a_number_of_its_own_where_there_is_one(tmp_path: Path) -> None:
     numbers = {os.getpid(): 1}
-    minter = minter_of(TWITTER, worker=lambda: numbers.get(os.getpid(), os.getpid() % 1000 + 2))
+    number = lambda: numbers.get(os.getpid(), os.getpid() % 1000 + 2)  # noqa: E731
+    minter = minter_of(TWITTER, Clock(MIDNIGHT), worker=number)
     assert TWITTER.parts(int(minter().id))["worker"] == 1
     children = in_children(2, lambda _: f"{os.getpid()} {minter().text}".encode(), tmp_path)
     for pid, id in map(bytes.split, children):
