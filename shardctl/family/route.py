@@ -65,6 +65,7 @@ def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
     day = slice(*gene.day)
     lengths = frozenset(scheme.length) or range(day.stop, MOST + 1)
     known: dict[str, Place] = {}
+    months: dict[Month, Place] = {}  # one value for all days of a month: it stays in the cache
 
     def route(id: Any) -> Place:
         if type(id) is str and len(id) in lengths and id.isascii() and id.isdigit():
@@ -85,7 +86,7 @@ def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
             return chosen(str(id))
         place = decide(id)
         if place[0] >= EARLIEST:  # what a stranger may invent must not fill the memory
-            known[scheme.text(id)[day]] = place
+            place = known[scheme.text(id)[day]] = months.setdefault(place[0], place)
         return place
 
     chosen = route_by_shape if gene.has_time or gene.letters else route
