@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -55,10 +56,14 @@ class Nursery:
         """
         assert self.process.stdin
         assert self.process.stdout
-        asked = {"folder": str(folder), "command": command, "kill_at": kill_at}
+        number = secrets.token_hex(4)
+        asked = {"number": number, "folder": str(folder), "command": command, "kill_at": kill_at}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
+        # A test that was stopped while it waited has left its answer behind.
         answer = json.loads(self.process.stdout.readline())
+        while answer["number"] != number:
+            answer = json.loads(self.process.stdout.readline())
         return Trial(answer["killed"], answer["exit_code"], tuple(answer["writes"]))
 
 
@@ -135,6 +140,7 @@ def _serve() -> None:
             writes = [json.loads(text) for text in pipe]
         _, status = os.waitpid(pid, 0)
         answer = {
+            "number": asked["number"],
             "killed": os.WIFSIGNALED(status),
             "exit_code": -1 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
             "writes": writes,

@@ -111,8 +111,8 @@ def test_a_premake_killed_at_any_statement_is_finished_by_the_next(
     assert {(n, table) for n, table, *_ in expected.clauses} >= {
         (n, table) for n in (0, 1) for table in MADE
     }
-    # On a server a trial takes long: every third statement there, every one on SQLite.
-    for kill_at in count(0, 1 if project.is_sqlite else 3):
+    # On a server a trial takes long: every fifth statement there, every one on SQLite.
+    for kill_at in count(0, 1 if project.is_sqlite else 5):
         reset()
         killed = loaded.run(project.folder, PREMAKE, kill_at=kill_at)
         assert loaded.run(project.folder, PREMAKE).exit_code == 0
@@ -146,7 +146,7 @@ def test_an_adopt_killed_at_any_statement_is_finished_by_the_next(
     assert len(expected.months) == 2
     assert expected.version
     assert len(list(versions.glob("*.py"))) == 1
-    for kill_at in count(0, 1 if project.is_sqlite else 2):
+    for kill_at in count(0, 1 if project.is_sqlite else 3):
         reset()
         killed = loaded.run(project.folder, ADOPT, kill_at=kill_at)
         assert loaded.run(project.folder, ADOPT).exit_code == 0

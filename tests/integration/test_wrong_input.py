@@ -102,13 +102,13 @@ def test_a_revision_that_cannot_be_meant_changes_nothing(
 def test_a_data_clause_that_the_server_never_took_may_be_mended_in_the_file(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = project.revision("r1", 'op.execute("UPDATE t_order SET coyn = 8")')
+    file = project.revision("r1", 'op.execute("UPDATE t_order SET coin = NULL")')
     code, err = ended(monkeypatch, capsys, project, "upgrade")
     assert code == 4
-    assert "coyn" in err.splitlines()[0]
+    assert "coin" in err.splitlines()[0]
     assert "run again to go on, or give it up with 'shardctl downgrade -1'" in err
 
-    file.write_text(file.read_text().replace("coyn", "coin"))
+    file.write_text(file.read_text().replace("NULL", "8"))
     project.upgrade()
     assert [project.rows(f"SELECT coin FROM {table}")[0][0] for table in TABLES[1:]] == [8, 8]
 
