@@ -104,20 +104,16 @@ class Family:
             now: an aware datetime in place of the clock's, for what is plausible.
 
         Raises:
-            InvalidId: the ID has not the declared form.
+            InvalidId: the ID has not the declared form, or there is neither ID nor add-time.
             ImplausibleGene: its month lies before the family's first or beyond what is premade.
             AmbiguousGene: two schemes claim it for two months.
             GeneMismatch: ID and add-time disagree by more than `skew`.
             InvalidMonth: the instant is naive, or beyond the calendar.
         """
-        if instant is None and now is None and id is not None:
-            return self._route(id)[0]
-        if id is None:
-            if instant is None:
-                raise TypeError("give id= or instant=")
-            return Month.of(instant, self.zone)
         if instant is None:
-            return self._reader.read(id, now).month
+            return self._route(id)[0] if now is None else self._reader.read(id, now).month
+        if id is None:
+            return Month.of(instant, self.zone)
         return self._reader.compare(id, instant, self.skew, now)
 
     def table_name(
@@ -128,9 +124,9 @@ class Family:
         instant: datetime | None = None,
     ) -> str:
         """The physical table of a month, of an ID, or of an add-time; see `month`."""
+        if month is None and instant is None:
+            return self._route(id)[1]
         if month is None:
-            if id is not None and instant is None:
-                return self._route(id)[1]
             month = self.month(id=id, instant=instant)
         return self.name + self.suffix.format(month)
 

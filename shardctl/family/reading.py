@@ -45,7 +45,7 @@ class Reader:
     first: Month | None
     premake: int
 
-    def read(self, id: Id, now: datetime | None = None) -> Reading:
+    def read(self, id: Id | None, now: datetime | None = None) -> Reading:
         """What an ID says by the one scheme that claims it.
 
         Args:
@@ -71,7 +71,7 @@ class Reader:
             )
         return readings[0]
 
-    def read_by(self, scheme: Scheme, id: Id, now: datetime | None = None) -> Reading:
+    def read_by(self, scheme: Scheme, id: Id | None, now: datetime | None = None) -> Reading:
         """What an ID says by one scheme.
 
         Raises:
@@ -132,7 +132,7 @@ class Reader:
         steps += scheme.gene.steps(found.body, self.zone) if scheme.gene else ()
         return (*steps, ("month", str(found.month)))
 
-    def _fitting(self, id: Id) -> tuple[Scheme, ...]:
+    def _fitting(self, id: Id | None) -> tuple[Scheme, ...]:
         return tuple(scheme for scheme in self.schemes if scheme.fits(id))
 
     def first_of(self, scheme: Scheme) -> Month | None:

@@ -69,16 +69,18 @@ def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
 
     def route(id: Any) -> Place:
         if type(id) is str and len(id) in lengths and id.isascii() and id.isdigit():
-            place = known.get(id[day])
-            if place is not None:
-                return place
+            try:
+                return known[id[day]]
+            except KeyError:
+                pass  # what `learn` raises is to stand alone
         return learn(id)
 
     def route_by_shape(id: Any) -> Place:
         if type(id) is str and len(id) in lengths and gene.shape.fullmatch(id):
-            place = known.get(id[day])
-            if place is not None:
-                return place
+            try:
+                return known[id[day]]
+            except KeyError:
+                pass  # what `learn` raises is to stand alone
         return learn(id)
 
     def learn(id: Any) -> Place:
@@ -145,10 +147,10 @@ def _by_number(boundaries: _Boundaries, decide: Route) -> Route:
         if type(id) is int:
             try:
                 place = places[bisect_right(keys, id)]
+                if place is not None:
+                    return place
             except IndexError:
-                return learn(id)
-            if place is not None:
-                return place
+                pass
         return learn(id)
 
     def learn(id: Any) -> Place:
@@ -173,10 +175,10 @@ def _by_text(scheme: Scheme, gene: TickGene, boundaries: _Boundaries, decide: Ro
         if type(id) is str and len(id) in lengths and id.isascii() and fits(id):
             try:
                 place = places[bisect_right(keys, id)]
+                if place is not None:
+                    return place
             except IndexError:
-                return learn(id)
-            if place is not None:
-                return place
+                pass
         return learn(id)
 
     def learn(id: Any) -> Place:

@@ -88,7 +88,7 @@ class Scheme:
         words += [f"until={self.until:%Y%m}"] if self.until else []
         return " ".join(words)
 
-    def fits(self, id: Id) -> bool:
+    def fits(self, id: Id | None) -> bool:
         """Whether an ID has one of the lengths, which tell schemes apart."""
         try:
             text = self.text(id)
@@ -96,7 +96,7 @@ class Scheme:
             return False
         return not self.lengths or len(text) in self.lengths
 
-    def body(self, id: Id) -> str:
+    def body(self, id: Id | None) -> str:
         """What the gene reads, after the form and the seals of an ID were verified.
 
         Raises:
@@ -117,12 +117,14 @@ class Scheme:
                 raise InvalidId(f"ID {shown(id)} has a wrong tag: it was not made here")
         return text
 
-    def text(self, id: Id) -> str:
+    def text(self, id: Id | None) -> str:
         """An ID's text, whatever it holds.
 
         Raises:
             InvalidId: it is neither a string nor an integer, or of no form that any ID has.
         """
+        if id is None:
+            raise InvalidId("there is no ID; give one, or the add-time as instant=")
         if isinstance(id, bool) or not isinstance(id, str | int):
             raise InvalidId(f"an ID is a string or an integer, not {type(id).__name__}")
         if isinstance(id, int):

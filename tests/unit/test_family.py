@@ -111,6 +111,18 @@ def test_now_is_asked_for_each_time_in_the_familys_zone() -> None:
     assert ORDERS.current_month(evening - timedelta(microseconds=1)) == Month(2026, 11)
 
 
+def test_an_error_stands_alone() -> None:
+    """No traceback of ours leads to a key that was not in a dictionary."""
+    for family, wrong in (
+        (ORDERS, "20991121" + "0" * 20),
+        (FLAKES, 2**63 - 1),
+        (STAMPED, "9" * 26),
+    ):
+        with pytest.raises(ImplausibleGene) as caught:
+            family.month(id=wrong)
+        assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("wrong", ["", "2026", "2026112109364399365840049582x", True, 2.5, b"2026"])
 def test_an_id_of_another_form_is_refused(wrong: object) -> None:
     with pytest.raises(InvalidId):
@@ -128,8 +140,9 @@ def test_a_family_without_a_gene_routes_by_add_time() -> None:
 
 
 def test_an_id_or_an_instant_is_wanted() -> None:
-    with pytest.raises(TypeError, match="give id= or instant="):
-        ORDERS.month()
+    for routed in (ORDERS.month, ORDERS.table_name):
+        with pytest.raises(InvalidId, match="there is no ID; give one, or the add-time"):
+            routed()
 
 
 # -- an ID and an add-time, compared on demand --------------------------------------------------

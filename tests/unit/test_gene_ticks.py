@@ -190,7 +190,7 @@ def test_another_spelling_is_refused(gene: TickGene, wrong: list[str]) -> None:
 def test_numbers_that_no_bigint_holds_are_no_ids() -> None:
     family = Family("t", gene=TWITTER)
     for wrong in (-1, 2**63, 2**64, 10**5000, True, 2.5, float("nan"), None, b"1", [1]):
-        with pytest.raises((InvalidId, TypeError)):
+        with pytest.raises(InvalidId):
             family.month(id=wrong)  # type: ignore[arg-type]
 
 
