@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
@@ -96,13 +97,14 @@ class MonthlyTable(Generic[T]):
         self.family = family
         self.declared = cast(T, table)
         self._siblings: dict[Table, MonthlyTable[Any]] = {each.declared: each for each in siblings}
-        self._tables: Recent[Month | None, T] = Recent(self._copy, size, lock or RLock())
+        self._tables: Recent[str, T] = Recent(size, lock or RLock())
+        self._name = lru_cache(size)(family.table_name)
         self._unbound: dict[Month | None, T] = {}
         _check(family, table)
 
     def month(self, month: Month) -> T:
         """The table of one month; the same object as long as somebody holds it."""
-        return self._tables(month)
+        return self._at(month)
 
     def for_id(self, id: str | int) -> T:
         """The table of the month that an ID bears.
@@ -111,7 +113,8 @@ class MonthlyTable(Generic[T]):
             InvalidId: the ID has not the form that the family declares.
             ImplausibleGene: no table of the family can bear its month.
         """
-        return self._tables(self.family.month(id=id))
+        table = self._tables.get(self.family.table_name(id=id))
+        return self._at(self.family.month(id=id)) if table is None else table
 
     def for_instant(self, instant: datetime) -> T:
         """The table of the month in which an add-time falls.
@@ -122,12 +125,12 @@ class MonthlyTable(Generic[T]):
         Raises:
             InvalidMonth: the instant is naive.
         """
-        return self._tables(self.family.month(instant=instant))
+        return self._at(self.family.month(instant=instant))
 
     @property
     def template(self) -> T:
         """The family's template: an empty table, from which months are made."""
-        return self._tables(None)
+        return self._at(None)
 
     def watch(self, engine: Engine | AsyncEngine) -> None:
         """From now on, say `MonthMissing` where this engine meets a month without a table.
@@ -144,8 +147,11 @@ class MonthlyTable(Generic[T]):
     def __repr__(self) -> str:
         return f"MonthlyTable({self.family.name!r})"
 
-    def _copy(self, month: Month | None) -> T:
-        name = self.family.template if month is None else self.family.table_name(month)
+    def _at(self, month: Month | None) -> T:
+        name = self.family.template if month is None else self._name(month)
+        return self._tables(name, lambda: self._copy(name, month))
+
+    def _copy(self, name: str, month: Month | None) -> T:
         # A collection of its own: no names can clash, and `create_all` never meets a month.
         copy = cast(T, self.declared.to_metadata(MetaData(), name=name))
         _drop_foreign_keys(copy)
@@ -165,7 +171,7 @@ class MonthlyTable(Generic[T]):
         if sibling := self.sibling(target):
             # Foreign keys may lead back to a table that still gets its own.
             unbound = sibling._unbound.get(month)
-            target = sibling._tables(month) if unbound is None else unbound
+            target = sibling._at(month) if unbound is None else unbound
         columns = [copy.c[column.key] for column in declared.columns]
         targets = [target.c[element.column.key] for element in declared.elements]
         copy.append_constraint(

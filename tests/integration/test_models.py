@@ -395,9 +395,9 @@ def test_threads_that_make_and_query_months_at_once_neither_clash_nor_wait_for_e
     barrier = Barrier(6)
 
     def work(number: int) -> list[type[Any]]:
-        barrier.wait()
         made: list[type[Any]] = []
-        for step in range(24):
+        for step in range(60):
+            barrier.wait()
             month = JANUARY + step
             head, part = SimpleNamespace(), SimpleNamespace()
             match number % 3:

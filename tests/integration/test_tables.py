@@ -354,7 +354,7 @@ def test_an_id_that_the_column_cannot_hold_is_refused(type_: Any, id: Any, words
     table = MonthlyTable(ORDERS, order_table(type_)).month(JANUARY)
     engine = create_engine("sqlite://")
     with engine.connect() as connection, pytest.raises(InvalidId, match=words):
-        connection.execute(select(table).where(table.c.order_id == id))
+        connection.execute(select(table).where(table.c.order_id.in_([id])))
     engine.dispose()
 
 
