@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool
 
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause, Names
@@ -159,11 +159,10 @@ def scratch(
     token = token_hex(4)
     if dialect.scratch_url:
         engine = create_engine(
-            dialect.scratch_url, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+            dialect.scratch_url, poolclass=NullPool, isolation_level="AUTOCOMMIT"
         )
         with engine.connect() as connection:
             yield Scratch(dialect, families, source, connection, token)
-        engine.dispose()
         return
     with database.connect(zone=zone) as connection:
         dialect.claim(connection, token)
