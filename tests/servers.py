@@ -84,10 +84,7 @@ class Server:
                 self._drop(cursor, name)
 
     def _drop(self, cursor: Any, name: str) -> None:
-        """Drop a database; sessions are killed where they stand in the way, and only there.
-
-        MariaDB has crashed while sessions that were about to end by themselves were killed.
-        """
+        """Drop a database; sessions are killed where they stand in the way, and only there."""
         cursor.execute("SET SESSION lock_wait_timeout = 1")
         try:
             cursor.execute(f"DROP DATABASE {name}")
