@@ -99,7 +99,7 @@ class Minter:
         if hasattr(os, "register_at_fork"):  # which cannot be undone: it must not keep us alive
             os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
-    def __call__(self, *, user: Id | None = None) -> Minted:
+    def __call__(self, user: Id | None = None) -> Minted:
         """A new ID and its add-time.
 
         Args:
@@ -116,8 +116,7 @@ class Minter:
         if user is not None or self._personal:
             return self._with_user(user)
         with self._lock:
-            now = self._clock()
-            if self._since <= now < self._until:
+            if self._since <= self._clock() < self._until:
                 for minted in self._minted:
                     return minted
         return self._next()
@@ -168,8 +167,7 @@ class Minter:
         if since >= self._month_until:
             self._enter(instant, next(self.layout.ids(tick, grant.number)))
         # All of this is C, the iteration over a tick's IDs as well.
-        make = partial(tuple.__new__, Minted)
-        self._minted = map(make, zip(ids, repeat(instant)))
+        self._minted = map(tuple.__new__, repeat(Minted), zip(ids, repeat(instant)))
         self._since, self._until = since, since + unit
         return 0
 
