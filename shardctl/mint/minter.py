@@ -115,8 +115,9 @@ class Minter:
         """
         if user is not None or self._personal:
             return self._with_user(user)
+        clock = self._clock  # called as an attribute it is looked for among the methods first
         with self._lock:
-            if self._since <= self._clock() < self._until:
+            if self._since <= clock() < self._until:
                 for minted in self._minted:
                     return minted
         return self._next()
