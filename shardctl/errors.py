@@ -54,6 +54,10 @@ class FingerprintMismatch(ShardctlError):
     """A family that this application routes otherwise than the one that made the tables' rows."""
 
 
+class InvalidInstant(ShardctlError, ValueError):
+    """An add-time that names no instant, such as a naive one, or that its column cannot hold."""
+
+
 class MonthMissing(ShardctlError):
     """A statement needs a month of which there is no table; the message says what makes it."""
 

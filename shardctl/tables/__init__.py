@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from shardctl.tables.instant import InstantType
 from shardctl.tables.model import MonthlyModel
 from shardctl.tables.relation import relationship
 from shardctl.tables.table import MonthlyTable
 
-__all__ = ["MonthlyModel", "MonthlyTable", "relationship"]
+__all__ = ["InstantType", "MonthlyModel", "MonthlyTable", "relationship"]

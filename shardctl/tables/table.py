@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 from sqlalchemy import (
     Column,
     Engine,
-    Float,
     ForeignKeyConstraint,
-    Integer,
     MetaData,
-    Numeric,
     Table,
     inspect,
 )
-from sqlalchemy.types import TypeEngine
 
-from shardctl.errors import ConfigError
 from shardctl.family import Family
-from shardctl.gene import Gene
 from shardctl.month import Month
+from shardctl.tables.declared import check, named
+from shardctl.tables.instant import InstantType
 from shardctl.tables.key import KeyType
 from shardctl.tables.missing import watch
 from shardctl.tables.recent import Recent
@@ -43,8 +39,9 @@ class MonthlyTable(Generic[T]):
     """A family's tables as SQLAlchemy sees them: `orders.for_id(order_id)` is a `Table`.
 
     It is no table itself, so that a statement for which the month was forgotten cannot be
-    written. Key columns take an ID as string or integer and bind it in the column's own type.
-    Tables are made on first use and never reach a database: `shardctl premake` makes those.
+    written. Key columns take an ID as string or integer and bind it in the column's own type, the
+    time column takes aware datetimes and gives them back in UTC. Tables are made on first use and
+    never reach a database: `shardctl premake` makes those.
 
     Args:
         family: the family that the table is declared for.
@@ -100,7 +97,7 @@ class MonthlyTable(Generic[T]):
         self._tables: Recent[str, T] = Recent(size, lock or RLock())
         self._name = lru_cache(size)(family.table_name)
         self._unbound: dict[Month | None, T] = {}
-        _check(family, table)
+        check(family, table)
 
     def month(self, month: Month) -> T:
         """The table of one month; the same object as long as somebody holds it."""
@@ -155,6 +152,8 @@ class MonthlyTable(Generic[T]):
         # A collection of its own: no names can clash, and `create_all` never meets a month.
         copy = cast(T, self.declared.to_metadata(MetaData(), name=name))
         _drop_foreign_keys(copy)
+        if self.family.time:  # first: it may be an integer in the primary key
+            _bind_as_instant(named(copy, self.family.time), self.family)
         for column in _key_columns(self.family, copy):
             _bind_as_key(column)
         self._unbound[month] = copy
@@ -206,39 +205,6 @@ def _bind_as_key(column: Column[Any]) -> None:
         column.type = KeyType(column.type)
 
 
-def _check(family: Family, table: Table) -> None:
-    """Refuse a table that cannot be the family's.
-
-    Raises:
-        ConfigError: the name is another's, a column is missing, or cannot hold the IDs.
-    """
-    if table.name not in (family.name, family.template):
-        raise ConfigError(f"table {table.name} is declared for family {family.name}: not its name")
-    missing = {*family.key, *filter(None, [family.time])} - {column.name for column in table.c}
-    if missing:
-        raise ConfigError(
-            f"family {family.name} names the columns {', '.join(sorted(missing))}, "
-            f"which the declared table {table.name} has not"
-        )
-    if family.gene is not None and len(family.key) == 1:
-        _check_key(family, family.gene, _key_columns(family, table)[0].type)
-
-
-def _check_key(family: Family, gene: Gene, declared: TypeEngine[Any]) -> None:
-    """Refuse a key column that cannot hold the IDs of the family's gene."""
-    (column,), lengths = family.key, family.length or gene.lengths
-    if isinstance(declared, Float):
-        raise ConfigError(f"family {family.name}: column {column} is a float, which rounds IDs")
-    if not KeyType.knows(declared):
-        return  # a type of the user's own, which knows what it holds
-    number = isinstance(declared, Integer | Numeric)
-    if number and not gene.decimal:
-        raise ConfigError(
-            f"family {family.name}: column {column} is a number, IDs of gene {gene} have letters"
-        )
-    room = len(str(KeyType(declared).bounds[1])) if number else getattr(declared, "length", None)
-    if room is not None and lengths and max(lengths) > room:
-        raise ConfigError(
-            f"family {family.name}: IDs have up to {max(lengths)} characters, "
-            f"column {column} holds {room}"
-        )
+def _bind_as_instant(column: Column[Any], family: Family) -> None:
+    if InstantType.knows(column.type, family.time_unit):
+        column.type = InstantType(column.type, family.zone, family.time_unit)
