@@ -6,7 +6,8 @@ the command line hangs on the class, so that a new error cannot be forgotten the
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class ShardctlError(Exception):
@@ -83,6 +84,46 @@ class WorkerShared(MintError):
 
 class WorkerUnavailable(MintError):
     """No worker number can be leased, or kept."""
+
+
+# -- writes of applications ----------------------------------------------------------------
+
+
+class Conflict(ShardctlError):
+    """A row with this ID is there, stored for a request with other parameters.
+
+    Attributes:
+        fields: what differs: by column, the value stored and the value given. Those that are
+            secret are masked.
+    """
+
+    def __init__(self, message: str, fields: Mapping[str, tuple[Any, Any]]) -> None:
+        super().__init__(message, fields)
+        self.message = message
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TwinId(Conflict):
+    """Another ID is stored that the key column's collation takes for this one."""
+
+
+class Unsettled(ShardctlError):
+    """Neither success nor failure: send the same request again to learn which."""
+
+
+class InDoubt(Unsettled):
+    """The connection broke off at COMMIT: the row may be stored, or not, or be stored later."""
+
+
+class NotStored(Unsettled):
+    """Nothing was stored, for a reason that passes: others held the row, the server was away."""
+
+
+class TransactionLost(Unsettled):
+    """A deadlock or a broken connection undid the caller's whole transaction, which is closed."""
 
 
 # -- usage, configuration, the way to the server --------------------------------------------

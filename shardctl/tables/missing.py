@@ -23,13 +23,16 @@ def watch(engine: Engine | AsyncEngine, family: Family) -> None:
 
     def translate(context: ExceptionContext) -> MonthMissing | None:
         error = context.sqlalchemy_exception
-        if not isinstance(error, DBAPIError):
-            return None
-        name = mysql.missing_table(error) or sqlite.missing_table(error)
-        month = _month(family, name) if name else None
-        return None if month is None else MonthMissing(_words(family, month))
+        return missing(family, error) if isinstance(error, DBAPIError) else None
 
     event.listen(getattr(engine, "sync_engine", engine), "handle_error", translate)
+
+
+def missing(family: Family, error: DBAPIError) -> MonthMissing | None:
+    """What an error means where a family's month has no table; None where it is another one."""
+    name = mysql.missing_table(error) or sqlite.missing_table(error)
+    month = _month(family, name) if name else None
+    return None if month is None else MonthMissing(_words(family, month))
 
 
 def _month(family: Family, table: str) -> Month | None:

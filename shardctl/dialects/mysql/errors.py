@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError
 LOCK_WAIT_TIMEOUT = 1205  # row lock or metadata lock; MariaDB's NOWAIT and WAIT n too
 LOCK_DEADLOCK = 1213  # the server has rolled the whole transaction back
 
+CHECKREAD = 1020  # MariaDB with innodb_snapshot_isolation; it has rolled back likewise
+
 DUP_ENTRY = 1062  # also from rows that came while an index was built online
 
 NO_SUCH_TABLE = 1146
@@ -63,6 +65,7 @@ INNODB_INSTANT_ADD_NOT_SUPPORTED_MAX_SIZE = 4092  # MySQL: a table's row version
 UNKNOWN_TIME_ZONE = 1298
 
 _QUOTED = re.compile("'([^']+)'")
+_LAST_QUOTED = re.compile("'([^']+)'[^']*$")
 
 
 def number(error: DBAPIError) -> int | None:
@@ -82,9 +85,26 @@ def is_deadlock(error: DBAPIError) -> bool:
     return number(error) == LOCK_DEADLOCK
 
 
+def is_snapshot_stale(error: DBAPIError) -> bool:
+    """A row was changed after this transaction's snapshot, and the transaction rolled back."""
+    return number(error) == CHECKREAD
+
+
 def is_duplicate_key(error: DBAPIError) -> bool:
     """A row with the same unique key is there already."""
     return number(error) == DUP_ENTRY
+
+
+def duplicate_key(error: DBAPIError) -> str | None:
+    """The name of the unique key that a row violates; None for other errors.
+
+    MySQL 8.0.19 and later put the table before it: `t_order_202611.PRIMARY`, MariaDB does not.
+    The duplicate value stands before it in the message, and may hold anything.
+    """
+    if not is_duplicate_key(error) or error.orig is None:
+        return None
+    quoted = _LAST_QUOTED.search(str(error.orig.args[1]))
+    return quoted[1].rpartition(".")[2] if quoted else None
 
 
 def is_missing_table(error: DBAPIError) -> bool:
@@ -115,6 +135,11 @@ def is_connection_lost(error: DBAPIError) -> bool:
         SERVER_LOST,
         CLIENT_INTERACTION_TIMEOUT,
     }
+
+
+def is_unsent(error: DBAPIError) -> bool:
+    """The connection was found broken before the statement reached the server."""
+    return number(error) in {SERVER_GONE, CLIENT_INTERACTION_TIMEOUT}
 
 
 def is_unreachable(error: DBAPIError) -> bool:

@@ -23,6 +23,14 @@ def is_duplicate_key(error: DBAPIError) -> bool:
     return _name(error) in _DUPLICATE
 
 
+def duplicate_key(error: DBAPIError) -> tuple[str, ...] | None:
+    """The columns of the unique key that a row violates; None for other errors."""
+    if not is_duplicate_key(error):
+        return None
+    named = str(error.orig).rpartition(": ")[2].split(", ")  # t_order_202611.order_id, …
+    return tuple(each.rpartition(".")[2] for each in named)
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """The statement names a table that is not there; SQLite has no code of its own for it."""
     return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such table")

@@ -1,0 +1,28 @@
+"""What came of a request to store a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shardctl.month import Month
+
+Kind = Literal["created", "replayed", "reopened"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A success: the row is stored, by this request or by an earlier one with the same ID.
+
+    Attributes:
+        kind: `created`, now; `replayed`, earlier and with the same parameters; `reopened`, now,
+            in place of one that had ended invalid.
+        month: where it is.
+        row: by column. Of a replayed row all that is stored, as it is now; of others what was
+            sent, without what the server filled in.
+    """
+
+    kind: Kind
+    month: Month
+    row: Mapping[str, Any]

@@ -1,0 +1,102 @@
+"""`Store`: the same request, repeated, has the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from shardctl.store.outcome import Outcome
+from shardctl.store.parameters import Parameters
+from shardctl.store.placing import ByGene, Placing, SameTime
+from shardctl.store.request import Requests
+from shardctl.store.transaction import Retry, settle, within
+from shardctl.store.write import Writer
+from shardctl.tables import MonthlyTable
+
+
+class Store:
+    """Writes the rows of a family, each once, however often its request is repeated.
+
+    The row itself is the record of the request: there is no second store that may say otherwise,
+    and no time after which a repetition is taken for a new request.
+
+    Args:
+        table: the family's tables.
+        mutable: columns that change after a row was stored, such as its state; they are not
+            compared.
+        ignore: columns that a repeated request may give otherwise, such as the caller's address.
+        secret: columns whose values no error and no log is to show.
+        placing: how a row finds its month where its ID bears no gene; by default, by the add-time
+            that the caller repeats.
+        retry: how often a transaction of the store's own is repeated.
+        clock: now, as an aware datetime; for rows that are given no add-time.
+
+    Raises:
+        ConfigError: the table has no such column.
+    """
+
+    def __init__(
+        self,
+        table: MonthlyTable[Any],
+        *,
+        mutable: Collection[str] = (),
+        ignore: Collection[str] = (),
+        secret: Collection[str] = (),
+        placing: Placing | None = None,
+        retry: Retry | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.table = table
+        self.mutable = frozenset(mutable)
+        self._requests = Requests(table, clock)
+        key, time = self._requests.key, self._requests.time
+        without = {*mutable, *ignore, *key, *filter(None, [time])}
+        self._parameters = Parameters.of(table.declared, without=without, secret=secret)
+        self._writer = Writer(table.family, key, self._parameters)
+        self._placing = placing or (ByGene() if table.family.gene else SameTime())
+        self._retry = retry or Retry()
+
+    def create(self, bind: Engine | Connection, values: Mapping[str, Any]) -> Outcome:
+        """Store a row; or, where its ID is stored already with the same parameters, that one.
+
+        On an engine, in a transaction of its own, which is repeated after deadlocks and lock
+        timeouts. On a connection, in the caller's transaction: nothing is committed and nothing
+        repeated. A caller who updates the row in that transaction right after a replay may meet
+        a deadlock, since two who replay both hold the row's shared lock: do it in the next one,
+        or `advance` it on the engine.
+
+        Args:
+            values: by column. The add-time is aware; left out, it is the gene's where that is
+                exact, else the present one.
+
+        Raises:
+            Conflict: the ID is stored with other parameters; `fields` tells which.
+            TwinId: another ID is stored that the key's collation does not tell from this one.
+            InDoubt: the connection broke off at COMMIT; send the same request again.
+            NotStored: deadlocks, locks or an unreachable server were in the way for too long.
+            TransactionLost: a deadlock undid the caller's transaction.
+            InvalidId: and what `Family.month` raises.
+            GeneMismatch: the row is new, and its add-time does not agree with its ID.
+            MonthMissing: its month has no table.
+            sqlalchemy.exc.IntegrityError: another unique key has the row's value already.
+        """
+        request = self._placing.request(self._requests, values)
+
+        def work(connection: Connection) -> Outcome:
+            return self._placing.put(connection, self._writer, self._requests, request)
+
+        if isinstance(bind, Engine):
+            return settle(bind, work, self._retry, request.what, single=self._placing.single)
+        with within(bind, request.what):
+            return work(bind)
+
+    def resolve(self, engine: Engine, values: Mapping[str, Any]) -> Outcome:
+        """Settle a doubt: send the same INSERT again, as `create`.
+
+        A SELECT would not do: the transaction of a lost connection may still be under way on the
+        server, unseen, and commit later. The INSERT waits for it.
+        """
+        return self.create(engine, values)
