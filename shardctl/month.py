@@ -50,12 +50,19 @@ class Month:
             zone: the zone whose calendar counts, usually the family's.
 
         Raises:
-            InvalidMonth: the instant is naive, so that its month hangs on the machine's zone.
+            InvalidMonth: the instant is naive, so that its month hangs on the machine's zone; or
+                it is beyond the calendar.
         """
         if instant.tzinfo is None:
             raise InvalidMonth(f"{instant.isoformat()} has no time zone; give an aware datetime")
-        local = instant.astimezone(zone)
-        return cls(local.year, local.month)
+        try:
+            local = instant.astimezone(zone)
+        except OverflowError as error:
+            raise InvalidMonth(f"{instant.isoformat()} is beyond the calendar in {zone}") from error
+        found = cls(local.year, local.month)
+        # A clock put back over midnight shows the old month once more, which has ended.
+        ended = local.fold and (found + 1).start(zone).astimezone(UTC) <= instant
+        return found + 1 if ended else found
 
     def start(self, zone: tzinfo) -> datetime:
         """The month's first instant in `zone`; its end is `(month + 1).start(zone)`.

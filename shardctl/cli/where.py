@@ -23,19 +23,28 @@ def where(
         str | None,
         typer.Option(help="The family, where several are declared.", show_default=False),
     ] = None,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Show the row, too, by its key.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Show the row, too.")] = False,
     json: AsJson = False,
 ) -> None:
     """Say where the row of an ID or of an add-time is, and how that was found."""
     from shardctl.lifecycle import where as library
 
     run = session(context)
-    found = library.where(run.config(), sought, family=family, fetch=fetch)
-    run.say(as_json(found) if json else _text(found, fetch=fetch))
+    if json:
+        run.say(as_json(library.where(run.config(), sought, family=family, fetch=fetch)))
+        return
+    found = library.where(
+        run.config(),
+        sought,
+        family=family,
+        fetch=fetch,
+        tell=lambda what, says: run.say(f"{what}: {says}"),
+    )
+    run.say(_text(found, fetch=fetch))
 
 
 def _text(found: Where, *, fetch: bool) -> str:
-    lines = [f"{what}: {says}" for what, says in found.steps]
+    lines = []
     if found.status is None:
         lines.append(f"{found.table} does not exist; 'shardctl premake {found.family}' makes it")
         lines[-1] += ", with --fill-gaps where the month is past"
@@ -43,7 +52,8 @@ def _text(found: Where, *, fetch: bool) -> str:
         lines.append(f"exists: {state(found.status)}, revision {found.status.revision or 'none'}")
         lines += [f"{found.table}: {difference}" for difference in found.status.differences]
     if fetch and found.exists:
-        row = found.row or {}
-        lines += [f"  {name} = {'NULL' if v is None else v}" for name, v in row.items()]
-        lines += [] if found.row else [f"no row with this ID in {found.table}"]
+        for number, row in enumerate(found.rows, 1):
+            lines += [f"row {number} of {len(found.rows)}:"] if len(found.rows) > 1 else []
+            lines += [f"  {name} = {'NULL' if v is None else v}" for name, v in row.items()]
+        lines += [] if found.rows else [f"no row with this ID in {found.table}"]
     return "\n".join(lines)

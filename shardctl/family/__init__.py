@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shardctl.errors import ConfigError, ImplausibleGene, InvalidGene
+from shardctl.errors import ConfigError, ImplausibleGene, InvalidGene, InvalidMonth
 from shardctl.family.reading import Reader, Reading
 from shardctl.family.route import Place, Route, quick, several
 from shardctl.family.scheme import Scheme, refuse_ambiguous
@@ -31,7 +31,7 @@ class Family:
         suffix: the pattern between the name and the month.
         template: the empty table that holds the declared structure; the family's own name where
             it is not given.
-        key: the columns that are unique within a month.
+        key: the columns that are unique within a month; the last one named holds the ID.
         time: the column of the add-time.
         time_unit: "" for DATETIME, TIMESTAMP and DATE; "s" or "ms" for an integer column.
         gene: where in an ID its month stands; None routes by add-time alone.
@@ -156,14 +156,17 @@ class Family:
             InvalidMonth: one of the two is naive, or beyond the calendar.
         """
         first, last = Month.of(since, self.zone), Month.of(until, self.zone)
-        # Two times with one tzinfo compare as clocks show them, which go back once a year.
-        since, until = since.astimezone(UTC), until.astimezone(UTC)
-        if since >= until:
-            return ()
-        if skew:
-            return self.months(since - skew, until + skew)
-        if until <= last.start(self.zone):
-            last += -1
+        try:
+            # Two times with one tzinfo compare as clocks show them, which go back once a year.
+            since, until = since.astimezone(UTC), until.astimezone(UTC)
+            if since >= until:
+                return ()
+            if skew:
+                return self.months(since - skew, until + skew)
+            if until <= last.start(self.zone):
+                last += -1
+        except OverflowError as error:
+            raise InvalidMonth(f"{since} to {until} reaches beyond the calendar") from error
         return tuple(first + step for step in range(last - first + 1))
 
     def id_range(self, month: Month) -> tuple[Id, Id]:
@@ -198,6 +201,11 @@ class Family:
         return min(low for low, _ in ranges), max(high for _, high in ranges)
 
     # -- how an ID is read ------------------------------------------------------------------------
+
+    @property
+    def id_column(self) -> str:
+        """The column that holds the ID: the last of the key; "" where none is declared."""
+        return self.key[-1] if self.key else ""
 
     @property
     def scheme(self) -> Scheme:
@@ -242,8 +250,10 @@ class Family:
         """
         return self._reader.read(id, now)
 
-    def explain(self, id: Id, now: datetime | None = None) -> tuple[tuple[str, str], ...]:
+    def explain(self, id: Id, now: datetime | None = None) -> Iterator[tuple[str, str]]:
         """Each step from an ID to its table: what is looked at, and what it says.
+
+        What is wrong with an ID is raised after the steps up to it, so that they tell why.
 
         Args:
             now: an aware datetime in place of the clock's, for what is plausible.
@@ -251,8 +261,9 @@ class Family:
         Raises:
             InvalidId: and what `month` raises of it.
         """
-        steps = self._reader.steps(id, now)
-        return (("ID", str(id)), *steps, ("table", self.table_name(self.month(id=id, now=now))))
+        yield "ID", str(id)
+        yield from self._reader.steps(id, now)
+        yield "table", self.table_name(self.month(id=id, now=now))
 
     # -- what is made once -------------------------------------------------------------------------
 
@@ -264,7 +275,7 @@ class Family:
                 scheme,
                 reader.zone,
                 reader.first_of(scheme),
-                lambda id: place(reader.read_by(scheme, id).month),
+                partial(reader.month_by, scheme),
                 place,
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -79,9 +81,17 @@ class Reader:
             ImplausibleGene: it says a month in which no ID was made so.
         """
         body = scheme.body(id)
+        return Reading(scheme, body, self.month_by(scheme, body, now))
+
+    def month_by(self, scheme: Scheme, body: str, now: datetime | None = None) -> Month:
+        """The month that the body of an ID says by one scheme.
+
+        Raises:
+            InvalidId: as `read_by`.
+        """
         if scheme.gene is None:
             raise InvalidId(
-                f"ID {shown(id)} of family {self.family} bears no gene; route by instant="
+                f"ID {shown(body)} of family {self.family} bears no gene; route by instant="
             )
         month = scheme.gene.month(body, self.zone)
         first, last = self.first_of(scheme), self.current_month(now) + self.premake
@@ -89,10 +99,10 @@ class Reader:
             last = min(last, scheme.until)
         if month > last or (first and month < first):
             raise ImplausibleGene(
-                f"ID {shown(id)} says {month}, but {self.family} has months from "
+                f"ID {shown(body)} says {month}, but {self.family} has months from "
                 f"{first or 'the beginning'} to {last}"
             )
-        return Reading(scheme, body, month)
+        return month
 
     def compare(self, id: Id, instant: datetime, skew: timedelta, now: datetime | None) -> Month:
         """The month of an ID whose add-time agrees; by that time where the ID bears no gene.
@@ -112,7 +122,7 @@ class Reader:
         found = self.read(id, now)
         assert found.scheme.gene  # else it could not be read
         since, until = found.scheme.gene.span(found.body, self.zone)
-        if since - skew <= instant <= until + skew:
+        if since - instant <= skew and instant - until <= skew:
             return found.month
         raise GeneMismatch(
             f"ID {shown(id)} of {self.family} was made at {since.isoformat()}, more than "
@@ -120,17 +130,29 @@ class Reader:
             "one instant; for a retry, route by the ID alone"
         )
 
-    def steps(self, id: Id, now: datetime | None = None) -> tuple[tuple[str, str], ...]:
-        """Each step of reading an ID, up to its month: what is looked at, and what it says."""
-        found = self.read(id, now)
-        scheme = found.scheme
-        steps = [("gene", str(scheme.gene))]
+    def steps(self, id: Id, now: datetime | None = None) -> Iterator[tuple[str, str]]:
+        """Each step of reading an ID, up to its month: what is looked at, and what it says.
+
+        Raises:
+            InvalidId: and what `read` raises, after the steps up to there, by each scheme that
+                may have made the ID.
+        """
+        for scheme in self._fitting(id) or self.schemes:
+            with suppress(InvalidId):  # `read` tells of it
+                yield from self._steps_by(scheme, id)
+        yield "month", str(self.read(id, now).month)
+
+    def _steps_by(self, scheme: Scheme, id: Id) -> Iterator[tuple[str, str]]:
+        yield "gene", str(scheme.gene or "none")
         if len(self.schemes) > 1:
-            steps.append(("made", f"until {scheme.until}" if scheme.until else "as it is done now"))
-        steps += [("check digits", "right")] if scheme.check else []
-        steps += [("tag", "right")] if scheme.tag else []
-        steps += scheme.gene.steps(found.body, self.zone) if scheme.gene else ()
-        return (*steps, ("month", str(found.month)))
+            yield "made", f"until {scheme.until}" if scheme.until else "as it is done now"
+        body = scheme.body(id)
+        if scheme.check:
+            yield "check digits", "right"
+        if scheme.tag:
+            yield "tag", "right"
+        if scheme.gene:
+            yield from scheme.gene.steps(body, self.zone)
 
     def _fitting(self, id: Id | None) -> tuple[Scheme, ...]:
         return tuple(scheme for scheme in self.schemes if scheme.fits(id))

@@ -36,28 +36,37 @@ def quick(
     scheme: Scheme,
     zone: tzinfo,
     first: Month | None,
-    decide: Route,
+    month_of: Callable[[str], Month],
     place_of: Callable[[Month], Place],
 ) -> Route:
-    """The shortest route to the same places as `decide`, which it falls back on.
+    """The shortest route to where the long way leads, on which it falls back.
 
     Args:
         first: the scheme's first plausible month; None for no bound.
-        decide: the long way, which raises `InvalidId`.
+        month_of: the long way from an ID's body to its month, which raises `InvalidId`.
         place_of: the place of a month.
     """
     gene = scheme.gene
-    if scheme.width:
-        return decide
+    if scheme.width or (scheme.length and isinstance(gene, SnowflakeGene)):
+        bare = quick(Scheme(gene), zone, first, month_of, place_of)
+        return lambda id: bare(scheme.body(id))
+
+    def decide(id: Any) -> Place:
+        return place_of(month_of(scheme.body(id)))
+
     if isinstance(gene, DigitsGene):
         return _by_date(scheme, gene, decide)
     if isinstance(gene, TickGene):
-        boundaries = _Boundaries(gene, zone, first, place_of)
-        if not isinstance(gene, SnowflakeGene):
-            return _by_text(scheme, gene, boundaries, decide)
-        if not scheme.length:
-            return _by_number(boundaries, decide)
+        return _by_order(scheme, gene, _Boundaries(gene, zone, first, place_of), decide)
     return decide
+
+
+def _as_number(id: Any) -> int | None:
+    return int(id) if type(id) is str and _NUMBER.fullmatch(id) else None
+
+
+def _as_text(id: Any) -> str | None:
+    return str(id) if type(id) is int and 0 <= id < _SHORT else None
 
 
 def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
@@ -84,8 +93,8 @@ def _by_date(scheme: Scheme, gene: DigitsGene, decide: Route) -> Route:
         return learn(id)
 
     def learn(id: Any) -> Place:
-        if type(id) is int and 0 <= id < _SHORT and scheme.decimal:
-            return chosen(str(id))
+        if scheme.decimal and (text := _as_text(id)) is not None:
+            return chosen(text)
         place = decide(id)
         if place[0] >= EARLIEST:  # what a stranger may invent must not fill the memory
             place = known[scheme.text(id)[day]] = months.setdefault(place[0], place)
@@ -139,11 +148,13 @@ class _Boundaries:
             return None
 
 
-def _by_number(boundaries: _Boundaries, decide: Route) -> Route:
-    """By the boundaries of months among integers."""
+def _by_order(scheme: Scheme, gene: TickGene, boundaries: _Boundaries, decide: Route) -> Route:
+    """By the boundaries of months: among integers for a snowflake, else among texts."""
     keys, places = boundaries.keys, boundaries.places
+    lengths = frozenset(scheme.lengths) or range(1, MOST + 1)
+    fits = gene.shape.fullmatch if isinstance(gene, Uuid7Gene | UlidGene) else str.isdigit
 
-    def route(id: Any) -> Place:
+    def by_number(id: Any) -> Place:
         if type(id) is int:
             try:
                 place = places[bisect_right(keys, id)]
@@ -153,25 +164,7 @@ def _by_number(boundaries: _Boundaries, decide: Route) -> Route:
                 pass
         return learn(id)
 
-    def learn(id: Any) -> Place:
-        if type(id) is str and _NUMBER.fullmatch(id):
-            at = bisect_right(keys, int(id))
-            if at < len(places) and (found := places[at]) is not None:
-                return found
-        place = decide(id)
-        boundaries.reach(place[0])
-        return place
-
-    return route
-
-
-def _by_text(scheme: Scheme, gene: TickGene, boundaries: _Boundaries, decide: Route) -> Route:
-    """By the boundaries of months among texts."""
-    keys, places = boundaries.keys, boundaries.places
-    lengths = frozenset(scheme.lengths) or range(1, MOST + 1)
-    fits = gene.shape.fullmatch if isinstance(gene, Uuid7Gene | UlidGene) else str.isdigit
-
-    def route(id: Any) -> Place:
+    def by_text(id: Any) -> Place:
         if type(id) is str and len(id) in lengths and id.isascii() and fits(id):
             try:
                 place = places[bisect_right(keys, id)]
@@ -182,13 +175,15 @@ def _by_text(scheme: Scheme, gene: TickGene, boundaries: _Boundaries, decide: Ro
         return learn(id)
 
     def learn(id: Any) -> Place:
-        if type(id) is int and 0 <= id < _SHORT and scheme.decimal:
-            return route(str(id))
+        if scheme.decimal and (other := respelled(id)) is not None:
+            return chosen(other)
         place = decide(id)
         boundaries.reach(place[0])
         return place
 
-    return route
+    number = isinstance(gene, SnowflakeGene)
+    chosen, respelled = (by_number, _as_number) if number else (by_text, _as_text)
+    return chosen
 
 
 def several(routes: Sequence[tuple[Scheme, Route]], decide: Route) -> Route:
@@ -199,7 +194,7 @@ def several(routes: Sequence[tuple[Scheme, Route]], decide: Route) -> Route:
             by_length[length] = decide if length in by_length else its
 
     def route(id: Any) -> Place:
-        text = str(id) if type(id) is int and 0 <= id < _SHORT else id
-        return by_length.get(len(text), decide)(id) if type(text) is str else decide(id)
+        text = id if type(id) is str else _as_text(id)
+        return decide(id) if text is None else by_length.get(len(text), decide)(id)
 
     return route

@@ -20,7 +20,7 @@ MOST: Final = 1000
 EARLIEST: Final = Month(1970, 1)
 """Where a family names no first month, earlier ones are nowhere looked for."""
 
-_MOST_BITS = MOST * 10 // 3
+_LONGEST = 10**MOST
 _FORESEEN = 120
 
 
@@ -132,7 +132,7 @@ class Scheme:
                 raise InvalidId(
                     f"ID {shown(id)} is an integer; IDs with gene '{self.gene}' are text"
                 )
-            if id < 0 or id.bit_length() > _MOST_BITS:
+            if not 0 <= id < _LONGEST:
                 raise InvalidId(f"ID {shown(id)} is no number of at most {MOST} digits")
             return int.__repr__(id)
         if not 0 < len(id) <= MOST or not id.isascii():

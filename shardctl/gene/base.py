@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Protocol, TypeAlias
 
@@ -57,11 +58,11 @@ class Gene(Protocol):
             ImplausibleGene: no ID of this length can bear one of these months.
         """
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+    def steps(self, text: str, zone: tzinfo) -> Iterable[tuple[str, str]]:
         """How the ID is read: the name of each part and what it holds, in order.
 
         Raises:
-            InvalidId: as `month`.
+            InvalidId: as `month`; where it may, after the steps up to what is wrong.
         """
 
 

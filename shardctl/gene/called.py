@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from shardctl.errors import InvalidGene, InvalidId
+from shardctl.errors import InvalidGene, InvalidId, InvalidMonth
 from shardctl.gene.base import Span, shown
 from shardctl.month import Month
 
@@ -46,19 +46,25 @@ class CallableGene:
 
     def month(self, text: str, zone: tzinfo) -> Month:
         found = self._call(text)
-        return found if isinstance(found, Month) else Month.of(found, zone)
+        try:
+            return found if isinstance(found, Month) else Month.of(found, zone)
+        except InvalidMonth as error:
+            raise _beyond(text) from error
 
     def span(self, text: str, zone: tzinfo) -> Span:
         found = self._call(text)
-        if isinstance(found, Month):
-            return found.start(zone).astimezone(UTC), (found + 1).start(zone).astimezone(UTC)
-        return found.astimezone(UTC), found.astimezone(UTC) + timedelta.resolution
+        try:
+            if isinstance(found, Month):
+                return found.start(zone).astimezone(UTC), (found + 1).start(zone).astimezone(UTC)
+            return found.astimezone(UTC), found.astimezone(UTC) + timedelta.resolution
+        except (InvalidMonth, OverflowError) as error:
+            raise _beyond(text) from error
 
     def id_range(self, first: Month, last: Month, zone: tzinfo, length: int) -> tuple[str, str]:  # noqa: ARG002
         raise InvalidGene(f"whether IDs with gene '{self}' are in order of time is not known")
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
-        return ((f"{self.name} says", str(self._call(text))),)
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:  # noqa: ARG002
+        yield f"{self.name} says", str(self._call(text))
 
     def _call(self, text: str) -> Month | datetime:
         if not (text.isascii() and (text.isdecimal() if self.decimal else text.isalnum())):
@@ -69,3 +75,7 @@ class CallableGene:
         raise InvalidGene(
             f"gene '{self}' gave {found!r}; give a Month or an aware datetime, or raise InvalidId"
         )
+
+
+def _beyond(text: str) -> InvalidId:
+    return InvalidId(f"ID {shown(text)} bears a time beyond the calendar")

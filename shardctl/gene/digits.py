@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -154,13 +155,10 @@ class DigitsGene:
             self._date(final).ljust(length, "z" if self.letters else "9"),
         )
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:
         end = self.position + self.width
-        wall = self._wall(text)
-        return (
-            (f"characters {self.position} to {end - 1}, {self.format}", text[self.position : end]),
-            (f"date by the clock in {zone}", wall.isoformat(" ", "milliseconds")),
-        )
+        yield f"characters {self.position} to {end - 1}, {self.format}", text[self.position : end]
+        yield f"date by the clock in {zone}", self._wall(text).isoformat(" ", "milliseconds")
 
     def _date(self, wall: datetime) -> str:
         year, milliseconds = wall.year, wall.microsecond // 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -120,12 +121,8 @@ class SnowflakeGene(TickGene):
             found[name] = id >> left & (1 << bits) - 1
         return found
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-        instant = self.instant_step(text, zone)
-        parts = self.parts(int(text))
-        time = f"{parts.pop('time')} × {self.unit_ms} ms since {self.epoch.isoformat()}"
-        return (
-            ("time", time),
-            instant,
-            *((name, str(value)) for name, value in parts.items()),
-        )
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:
+        yield "time", f"{self.ticks(text)} × {self.unit_ms} ms since {self.epoch.isoformat()}"
+        yield self.instant_step(text, zone)
+        _, *behind = self.parts(int(text)).items()
+        yield from ((name, str(value)) for name, value in behind)

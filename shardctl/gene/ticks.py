@@ -64,29 +64,31 @@ class TickGene(ABC):
         """
 
     def month(self, text: str, zone: tzinfo) -> Month:
-        return Month.of(self.instant_of(self.ticks(text), text), zone)
+        return Month.of(self.instant_of(self.ticks(text), text, zone), zone)
 
     def span(self, text: str, zone: tzinfo) -> Span:  # noqa: ARG002  an instant has none
-        since = self.instant_of(self.ticks(text), text)
-        return since, since + self.unit_ms * _MILLISECOND
+        ticks = self.ticks(text)
+        return self.instant_of(ticks, text), self.instant_of(ticks + 1, text)
 
-    def instant_of(self, ticks: int, text: str = "") -> datetime:
+    def instant_of(self, ticks: int, text: str = "", zone: tzinfo = UTC) -> datetime:
         """When a tick begins.
 
         Args:
             text: the ID, for the error.
+            zone: the zone whose clock is to show it.
 
         Raises:
-            InvalidId: after the calendar's end.
+            InvalidId: beyond the calendar.
         """
         try:
-            return UNIX + (self.epoch_ms + ticks * self.unit_ms) * _MILLISECOND
+            instant = UNIX + (self.epoch_ms + ticks * self.unit_ms) * _MILLISECOND
+            return instant.astimezone(zone)
         except OverflowError as error:
-            raise InvalidId(f"ID {shown(text)} bears a time after the year 9999") from error
+            raise InvalidId(f"ID {shown(text)} bears a time beyond the calendar") from error
 
     def instant_step(self, text: str, zone: tzinfo) -> tuple[str, str]:
         """The step of reading an ID that tells its instant, for `steps`."""
-        instant = self.instant_of(self.ticks(text), text).astimezone(zone)
+        instant = self.instant_of(self.ticks(text), text, zone)
         return f"instant in {zone}", instant.isoformat(" ", "milliseconds")
 
     def first_tick(self, month: Month, zone: tzinfo) -> int:

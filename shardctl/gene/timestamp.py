@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal
@@ -72,8 +73,6 @@ class TimestampGene(TickGene):
             raise ImplausibleGene(f"an ID with gene '{self}' has not {length} characters")
         return self.lower(first).ljust(length, "0"), self.lower(last).ljust(length, "9")
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-        return (
-            (f"characters 0 to {self.width - 1}, Unix time in {self.unit}", text[: self.width]),
-            self.instant_step(text, zone),
-        )
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:
+        yield f"characters 0 to {self.width - 1}, Unix time in {self.unit}", text[: self.width]
+        yield self.instant_step(text, zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
@@ -57,9 +58,6 @@ class UlidGene(TickGene):
             raise ImplausibleGene(f"an ID with gene '{self}' has not {length} characters")
         return self.lower(first).ljust(length, "0"), self.lower(last).ljust(length, "Z")
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-        ticks = self.ticks(text)
-        return (
-            ("the first 10 characters, Unix time in ms", f"{text[:10]} = {ticks}"),
-            self.instant_step(text, zone),
-        )
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:
+        yield "the first 10 characters, Unix time in ms", f"{text[:10]} = {self.ticks(text)}"
+        yield self.instant_step(text, zone)

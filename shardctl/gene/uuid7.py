@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import pairwise
@@ -57,12 +58,9 @@ class Uuid7Gene(TickGene):
             f"{last:012x}7fffb" + "f" * 15
         )
 
-    def steps(self, text: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-        ticks = self.ticks(text)
-        return (
-            ("the first 48 bits, Unix time in ms", str(ticks)),
-            self.instant_step(text, zone),
-        )
+    def steps(self, text: str, zone: tzinfo) -> Iterator[tuple[str, str]]:
+        yield "the first 48 bits, Unix time in ms", str(self.ticks(text))
+        yield self.instant_step(text, zone)
 
     def _text(self, digits: str) -> str:
         if not self.hyphens:

@@ -48,11 +48,11 @@ def test_an_id_leads_to_its_row(project: Project) -> None:
     assert found.exists
     assert found.status
     assert found.status.differences == ()
-    assert found.row
-    assert list(found.row) == ["order_id", "coin", "user_id", "status", "create_time"]
-    assert found.row["order_id"] == ORDER
-    assert str(found.row["coin"]).startswith("1.5")
-    assert found.row["user_id"] == "0"
+    (row,) = found.rows
+    assert list(row) == ["order_id", "coin", "user_id", "status", "create_time"]
+    assert row["order_id"] == ORDER
+    assert str(row["coin"]).startswith("1.5")
+    assert row["user_id"] == "0"
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_a_time_is_by_the_clock_in_the_familys_zone(
     project: Project, time: str, table: str
 ) -> None:
     found = where(project.config, time, now=NOW)
-    assert (found.table, found.exists, found.row) == (table, True, None)
+    assert (found.table, found.exists, found.rows) == (table, True, ())
     assert found.steps[0] == ("time", time)
 
 
 def test_a_month_that_is_not_there_and_a_row_that_is_not(project: Project) -> None:
     found = where(project.config, "20260301" + "0" * 20, fetch=True, now=NOW)
-    assert (found.table, found.exists, found.status, found.row) == (
-        *("t_order_202603", False, None, None),
+    assert (found.table, found.exists, found.status, found.rows) == (
+        *("t_order_202603", False, None, ()),
     )
     found = where(project.config, ORDER[:-1] + "3", fetch=True, now=NOW)
-    assert (found.exists, found.row) == (True, None)
+    assert (found.exists, found.rows) == (True, ())
 
 
 def test_a_drifted_month_says_so(project: Project) -> None:
@@ -113,7 +113,7 @@ def test_of_several_families_one_is_named(tmp_path: Path, sqlite_url: str) -> No
     assert where(project.config, ORDER, family="t_order", now=NOW).table == "t_order_202602"
     with pytest.raises(InvalidId, match="bears no gene"):
         where(project.config, ORDER, family="t_log", now=NOW)
-    with pytest.raises(ConfigError, match=r"t_log\.key is to name the one column"):
+    with pytest.raises(ConfigError, match=r"t_log\.key is to name the column that holds IDs"):
         where(project.config, ORDER, family="t_log", fetch=True, now=NOW)
 
 
@@ -154,7 +154,7 @@ key = "{key}"
         found = where(config, id, fetch=True, now=NOW)
     finally:
         event.remove(Engine, "before_cursor_execute", listen)
-    assert found.row == {key: shown}
+    assert found.rows == ({key: shown},)
     (parameters,) = [p for statement, p in sent if statement.startswith("SELECT *")]
     (value,) = parameters.values()  # type: ignore[attr-defined]
     kind = bytes if "binary" in type else str if "char" in type else int
@@ -176,10 +176,68 @@ def test_the_command_prints_each_step(project: Project, run_cli: RunCli) -> None
 
     done = run_cli("where", ORDER[:-1] + "3", "--fetch", "--json", cwd=project.folder)
     told = json.loads(done.stdout)
-    assert (told["month"], told["table"], told["exists"], told["row"]) == (
-        *("2026-02", "t_order_202602", True, None),
+    assert (told["month"], told["table"], told["exists"], told["rows"]) == (
+        *("2026-02", "t_order_202602", True, []),
     )
     done = run_cli("where", "2020-01-01", cwd=project.folder)
     assert "t_order_202001 does not exist; 'shardctl premake t_order' makes it" in done.stdout
+
+
+def test_the_command_prints_the_steps_up_to_what_is_wrong(
+    project: Project, run_cli: RunCli
+) -> None:
+    forged = "20990101" + "0" * 20
+    done = run_cli("where", forged, cwd=project.folder)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        f"ID: {forged}",
+        "gene: digits 0 %Y%m%d",
+        "characters 0 to 7, %Y%m%d: 20990101",
+        "date by the clock in Asia/Shanghai: 2099-01-01 00:00:00.000",
+    ]
+    assert "says 2099-01, but t_order has months from" in done.stderr
     done = run_cli("where", "２" + ORDER[1:], cwd=project.folder)
+    assert (done.returncode, done.stdout) == (*(2, f"ID: ２{ORDER[1:]}\ngene: digits 0 %Y%m%d\n"),)
+    done = run_cli("where", "2026-02-30", cwd=project.folder)
+    assert (done.returncode, done.stdout) == (2, "time: 2026-02-30\n")
+    done = run_cli("where", forged, "--json", cwd=project.folder)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_of_a_key_with_several_columns_the_last_holds_the_id(
+    tmp_path: Path, url: str, run_cli: RunCli
+) -> None:
+    family = FAMILY.replace('"order_id"', '["business", "order_id"]')
+    project = Project.make(tmp_path / "project", url, family)
+    for table in ("t_order", "t_order_202602"):
+        project.sql(
+            f"CREATE TABLE {table} (business varchar(8) NOT NULL, order_id varchar(32) NOT NULL, "
+            "create_time datetime, PRIMARY KEY (business, order_id))"
+        )
+    other = ORDER[:-1] + "3"
+    for business, id in (("food", ORDER), ("ride", ORDER), ("ride", other)):
+        project.sql(
+            f"INSERT INTO t_order_202602 (business, order_id) VALUES ('{business}', '{id}')"
+        )
+
+    found = where(project.config, ORDER, fetch=True, now=NOW)
+    assert sorted(row["business"] or "" for row in found.rows) == ["food", "ride"]
+    assert {row["order_id"] for row in found.rows} == {ORDER}
+    done = run_cli("where", other, "--fetch", cwd=project.folder)
+    assert "  business = ride" in done.stdout
+    assert "row 1 of" not in done.stdout
+    done = run_cli("where", ORDER, "--fetch", cwd=project.folder)
+    assert [line for line in done.stdout.splitlines() if line.startswith("row ")] == [
+        *("row 1 of 2:", "row 2 of 2:")
+    ]
+
+
+def test_an_id_with_letters_is_in_no_column_of_numbers(tmp_path: Path, sqlite_url: str) -> None:
+    project = Project.make(
+        tmp_path / "project", sqlite_url, '[families.t_log]\ngene = "ulid"\nkey = "id"\n'
+    )
+    for table in ("t_log", "t_log_202602"):
+        project.sql(f"CREATE TABLE {table} (id bigint NOT NULL PRIMARY KEY)")
+    (id, _) = project.config.families["t_log"].id_range(Month(2026, 2))
+    with pytest.raises(ConfigError, match="(?i)column id of t_log_202602 is bigint"):
+        where(project.config, str(id), fetch=True, now=NOW)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import hashlib
 import os
 import pickle
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import packages_distributions
@@ -29,7 +32,7 @@ from shardctl.errors import (
     InvalidMonth,
 )
 from shardctl.family import Family, Scheme, Tag
-from shardctl.gene import TWITTER, DigitsGene, TimestampGene
+from shardctl.gene import TWITTER, DigitsGene, TimestampGene, parse_gene
 from shardctl.month import Month
 from shardctl.suffix import Suffix
 
@@ -86,6 +89,62 @@ def test_an_hour_that_comes_twice_has_length() -> None:
     assert family.months(since, until) == (Month(2026, 11),)
 
 
+MIDNIGHTS = [
+    ("Asia/Shanghai", Month(2026, 12)),
+    ("America/Havana", Month(2026, 11)),  # the first hour comes twice
+    ("America/St_Johns", Month(2009, 11)),  # at a minute past midnight it is 23:01 again
+    ("Asia/Amman", Month(2022, 4)),
+    ("America/Asuncion", Month(2012, 4)),  # at midnight it is 23:00 again
+]
+
+
+@pytest.mark.parametrize(("name", "month"), MIDNIGHTS)
+def test_a_month_is_one_stretch_of_time_whatever_the_clock_shows(name: str, month: Month) -> None:
+    """Else the order in which a process meets IDs might decide where they go."""
+    zone = ZoneInfo(name)
+    start = month.start(zone).astimezone(UTC)
+    met, fresh = (Family("t", timezone=name, gene=TimestampGene("ms")) for _ in range(2))
+    met.month(id=stamped((month + 1).start(zone)))
+    for minutes in range(-150, 150):
+        instant = start + timedelta(minutes=minutes)
+        its = month if minutes >= 0 else month + -1
+        assert Month.of(instant, zone) == Month.of(instant.astimezone(zone), zone) == its
+        assert met.months(instant, instant + timedelta.resolution) == (its,)
+        id = stamped(instant)
+        assert fresh.month(id=id) == met.month(id=id) == met.month(id=id, now=NOW) == its
+
+
+def test_a_time_beyond_the_calendar_is_an_error_of_ours() -> None:
+    east, west = Family("t", timezone="Asia/Shanghai"), Family("t", timezone="America/Lima")
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    day = timedelta(days=1)
+    for wrong in (
+        lambda: east.month(instant=last),
+        lambda: west.month(instant=first),
+        lambda: east.months(first, NOW, skew=day),
+        lambda: west.months(NOW, last, skew=day),
+        lambda: east.months(NOW, last),
+    ):
+        with pytest.raises(InvalidMonth, match="beyond the calendar"):
+            wrong()
+    dated = Family("t", gene=DigitsGene(0, "%Y%m%d"))
+    assert dated.month(id="00010101", instant=first) == Month(1, 1)
+
+
+def test_the_machines_own_zone_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    instant = datetime(2026, 11, 30, 16, tzinfo=UTC)
+    id = stamped(instant)
+    for machine in ("UTC", "Asia/Shanghai", "America/New_York"):
+        monkeypatch.setenv("TZ", machine)
+        time.tzset()
+        for zone, month in (("UTC", Month(2026, 11)), ("Asia/Shanghai", Month(2026, 12))):
+            family = Family("t", timezone=zone, gene=TimestampGene("ms"))
+            assert family.month(id=id) == family.month(instant=instant) == month
+            assert family.month(instant=instant.astimezone()) == month
+    monkeypatch.undo()
+    time.tzset()
+
+
 # -- routing --------------------------------------------------------------------------------------
 
 
@@ -111,6 +170,39 @@ def test_now_is_asked_for_each_time_in_the_familys_zone() -> None:
     evening = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
     assert ORDERS.current_month(evening) == Month(2026, 12)
     assert ORDERS.current_month(evening - timedelta(microseconds=1)) == Month(2026, 11)
+
+
+FORGERIES = 3000
+
+
+@pytest.mark.parametrize("genes", ["digits 0 %Y%m%d", "timestamp ms", "snowflake 41|10|12"])
+def test_forged_ids_leave_nothing_in_memory(genes: str) -> None:
+    family = Family("t_order", timezone="Asia/Shanghai", gene=parse_gene(genes))
+    digits = genes.startswith("digits")
+
+    def forge(number: int) -> None:
+        day = f"{2030 + number // 336}{number // 28 % 12 + 1:02}{number % 28 + 1:02}"
+        id: Any = day + "0" * 11 if digits else 2_000_000_000_000_000_000 * 4 + number
+        with pytest.raises(ImplausibleGene):
+            family.table_name(id=str(id))
+
+    forge(0)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(FORGERIES):
+        forge(number)
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 10 * FORGERIES
+
+
+def test_an_id_of_more_digits_than_any_text_has_is_refused() -> None:
+    for family in (Family("t", gene=DigitsGene(0, "%Y%m%d")), STAMPED, FLAKES):
+        for wrong in (10**1000, 20200101 * 10**993, "9" * 1001):
+            with pytest.raises(InvalidId):
+                family.month(id=wrong)
+    assert Family("t", gene=DigitsGene(0, "%Y%m%d")).month(id=20200101 * 10**992)
 
 
 def test_an_error_stands_alone() -> None:
@@ -209,6 +301,19 @@ def test_skew_reaches_into_the_neighbours() -> None:
     assert ORDERS.months(end, start, skew=ORDERS.skew) == ()
 
 
+@given(zones, instants, instants, st.timedeltas(timedelta(0), timedelta(days=40)))
+def test_reading_with_skew_is_reading_a_longer_time(
+    name: str, since: datetime, until: datetime, skew: timedelta
+) -> None:
+    family = Family("t", timezone=name)
+    found = family.months(since, until, skew=skew)
+    if since >= until:
+        assert found == ()
+    else:
+        assert found == family.months(since - skew, until + skew)
+        assert set(found) >= set(family.months(since, until))
+
+
 # -- many IDs -----------------------------------------------------------------------------------
 
 
@@ -223,6 +328,17 @@ def test_ids_are_grouped_by_table_and_none_is_lost() -> None:
     assert ORDERS.tables_for([]) == {}
     with pytest.raises(InvalidId, match="x2026"):
         ORDERS.tables_for([*ids, "x2026" + "0" * 23])
+
+
+@given(st.lists(st.tuples(st.integers(2020, 2026), st.integers(1, 11), st.integers(0, 3))))
+def test_grouping_keeps_each_id_once_in_its_place(numbers: list[tuple[int, int, int]]) -> None:
+    texts = [f"{year}{month:02}15{tail:020}" for year, month, tail in numbers]
+    ids: list[Any] = [int(text) if int(text) % 2 else text for text in texts]
+    groups = ORDERS.tables_for(ids)
+    assert list(groups) == sorted({f"t_order_{text[:6]}" for text in texts})
+    for table, grouped in groups.items():
+        assert grouped == [id for id in ids if f"t_order_{str(id)[:6]}" == table]
+    assert sum(map(len, groups.values())) == len(ids)
 
 
 # -- the range of a month -----------------------------------------------------------------------
@@ -260,7 +376,7 @@ def test_ids_in_no_order_have_no_range(family: Family) -> None:
 
 
 def test_each_step_to_a_table_is_told() -> None:
-    assert ORDERS.explain("20260930" + "0" * 20, now=NOW) == (
+    assert tuple(ORDERS.explain("20260930" + "0" * 20, now=NOW)) == (
         ("ID", "20260930" + "0" * 20),
         ("gene", "digits 0 %Y%m%d"),
         ("characters 0 to 7, %Y%m%d", "20260930"),
@@ -268,6 +384,33 @@ def test_each_step_to_a_table_is_told() -> None:
         ("month", "2026-09"),
         ("table", "t_order_202609"),
     )
+
+
+def test_the_steps_of_a_wrong_id_are_told_up_to_what_is_wrong() -> None:
+    told: list[tuple[str, str]] = []
+    with pytest.raises(ImplausibleGene, match="2099-01"):
+        told.extend(ORDERS.explain("20990101" + "0" * 20, now=NOW))
+    with pytest.raises(InvalidId, match="28"):
+        told.extend(ORDERS.explain("2026", now=NOW))
+    with pytest.raises(InvalidId, match="day is out of range"):
+        told.extend(ORDERS.explain("20260230" + "0" * 20, now=NOW))
+    assert told == [
+        ("ID", "20990101" + "0" * 20),
+        ("gene", "digits 0 %Y%m%d"),
+        ("characters 0 to 7, %Y%m%d", "20990101"),
+        ("date by the clock in Asia/Shanghai", "2099-01-01 00:00:00.000"),
+        ("ID", "2026"),
+        ("gene", "digits 0 %Y%m%d"),
+        ("ID", "20260230" + "0" * 20),
+        ("gene", "digits 0 %Y%m%d"),
+        ("characters 0 to 7, %Y%m%d", "20260230"),
+    ]
+
+
+def test_the_last_column_of_a_key_holds_the_id() -> None:
+    assert Family("t").id_column == ""
+    assert Family("t", key=("order_id",)).id_column == "order_id"
+    assert Family("t", key=("business", "order_id")).id_column == "order_id"
 
 
 def test_the_fingerprint_is_that_of_its_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_a_month_will_do() -> None:
     )
     with pytest.raises(InvalidGene):
         family.id_range(Month(2026, 11))
+
+
+@pytest.mark.parametrize(
+    "said", [datetime.max.replace(tzinfo=UTC), Month(9999, 12), Month(1, 1)], ids=str
+)
+def test_a_time_beyond_the_calendar_is_an_error_of_ours(said: datetime | Month) -> None:
+    gene = CallableGene(lambda _: said, "v1")
+    with pytest.raises(InvalidId, match="beyond the calendar"):
+        gene.span("a", ZoneInfo("Asia/Shanghai"))
+    with pytest.raises(InvalidId):
+        Family("t", timezone="Asia/Shanghai", gene=gene, first=Month(2020, 1)).month(id="a")
 
 
 def test_what_is_no_month_is_a_mistake_of_the_function() -> None:

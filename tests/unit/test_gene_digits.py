@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardctl.errors import ImplausibleGene, InvalidGene, InvalidId
+from shardctl.family import Family
 from shardctl.gene import DigitsGene, parse_gene
 from shardctl.month import Month
 
@@ -34,6 +35,29 @@ def test_ids_in_the_wild_tell_their_month(gene: str, id: str, month: Month, zone
     read = parse_gene(gene)
     assert read
     assert read.month(id, zone) == month
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+@pytest.mark.parametrize(
+    ("gene", "made"),
+    [
+        ("digits 0 %Y%m%d", "{:%Y%m%d}09364399365840049582"),
+        ("digits 0 %Y%m%d", "{:%Y%m%d}21001001150522558267"),  # Alipay
+        ("digits 10 %Y%m%d", "4008722001{:%Y%m%d}3057762612"),  # WeChat Pay
+        ("digits 0 %y%m", "{:%y%m}283057762612"),
+        ("digits 0 %Y%m%d%H%M%S", "{:%Y%m%d%H%M%S}00042"),
+    ],
+)
+def test_a_month_ends_to_the_microsecond(gene: str, made: str, zone: ZoneInfo) -> None:
+    length = len(made.format(datetime(2026, 1, 1)))  # noqa: DTZ001  any will do
+    family = Family("t", timezone=str(zone), gene=parse_gene(gene), length=(length,))
+    months = [Month(2015, 1) + n for n in range(130)]
+    for month in months:
+        start = month.start(zone).astimezone(UTC)
+        for instant, its in ((start, month), (start - timedelta.resolution, month + -1)):
+            id = made.format(instant.astimezone(zone))
+            assert family.month(id=id) == family.month(instant=instant) == its
+            assert family.table_name(id=int(id)) == f"t_{its:%Y%m}"
 
 
 @given(

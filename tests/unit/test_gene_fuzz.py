@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from calendar import monthrange
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shardctl.errors import InvalidId
-from shardctl.family import Family, Scheme
+from shardctl.family import Family, Scheme, Tag
 from shardctl.gene import SONYFLAKE, TWITTER, DigitsGene, TimestampGene, UlidGene, Uuid7Gene
 from shardctl.month import Month
 
@@ -24,6 +25,7 @@ UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST, PREMAKE = (2020, 1), 4
 CHANGE = (2024, 6)
 DIGITS = "0123456789"
+KEY = b"correct horse battery staple"
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 STRANGE = [*"0123456789", *"aAfFgIlOoZ-_+. \n\t\0", "１", "٣", "é", "K", "\u200b", "\ud800"]
 
@@ -95,6 +97,18 @@ def by_number(id: object, bits: int, unit: int, epoch: int) -> Ym | None:
 
 def by_twitter(id: object) -> Ym | None:
     return by_number(id, 22, 1, 1288834974657)
+
+
+def by_nineteen(id: object) -> Ym | None:
+    text = text_of(id)
+    return by_twitter(id) if text is not None and len(text) == 19 else None
+
+
+def by_tagged(id: object) -> Ym | None:
+    if type(id) is not str or len(id) != 36 or not id.isascii():
+        return None
+    tag = hashlib.blake2b(id[:28].encode(), digest_size=4, key=KEY).hexdigest()
+    return by_digits(id[:28]) if id[28:] == tag else None
 
 
 def by_sonyflake(id: object) -> Ym | None:
@@ -170,6 +184,11 @@ def _checked(random: Random, ms: int) -> str:
     return f"{body}{98 - int(body + '00') % 97:02}"
 
 
+def _tagged(random: Random, ms: int) -> str:
+    body = _clock(ms, "%Y%m%d") + _tail(random, 20)
+    return body + hashlib.blake2b(body.encode(), digest_size=4, key=KEY).hexdigest()
+
+
 def _ulid(random: Random, ms: int) -> str:
     time = "".join(CROCKFORD[ms >> 5 * place & 31] for place in range(9, -1, -1))
     return time + _tail(random, 16, CROCKFORD)
@@ -197,6 +216,11 @@ KINDS = {
         by_twitter,
         lambda r, ms: max(ms - 1288834974657, 0) << 22 | r.getrandbits(22),
     ),
+    "nineteen": Kind(
+        _family(gene=TWITTER, length=(19,)),
+        by_nineteen,
+        lambda r, ms: max(ms - 1288834974657, 0) << 22 | r.getrandbits(22),
+    ),
     "sonyflake": Kind(
         _family(gene=SONYFLAKE),
         by_sonyflake,
@@ -213,6 +237,7 @@ KINDS = {
     ),
     "ulid": Kind(_family(gene=UlidGene()), by_ulid, _ulid),
     "checked": Kind(_family(gene=DAYS, length=(30,), check=True), by_checked, _checked),
+    "tagged": Kind(_family(gene=DAYS, length=(36,), tag=Tag(key=KEY)), by_tagged, _tagged),
     "schemes": Kind(
         _family(
             gene=DAYS,

@@ -133,6 +133,28 @@ def test_the_range_of_a_month_is_tight(gene: TickGene, made: Callable[[datetime]
 
 
 @kinds
+@given(passed=st.timedeltas(timedelta(0), timedelta(days=365 * 65)), zone=st.sampled_from(ZONES))
+def test_a_month_is_a_range_of_ids(
+    gene: TickGene, made: Callable[[datetime], str], passed: timedelta, zone: tzinfo
+) -> None:
+    """An ID lies in the range of its month, and in no other."""
+    instant = datetime(2015, 1, 1, tzinfo=UTC) + passed
+    text = made(instant)
+    family = Family("t", timezone=str(zone), gene=gene, length=(len(text),))
+    id: str | int = int(text) if isinstance(gene, SnowflakeGene) else text
+    month = family.month(id=id, now=instant)
+    for other in (month + -1, month, month + 1):
+        try:
+            low, high = family.id_range(other)
+        except ImplausibleGene:  # no ID of that length is of the neighbour
+            assert other != month
+            continue
+        assert type(low) is type(high) is type(id)
+        assert (low <= id <= high) == (other == month)  # type: ignore[operator]
+        assert family.month(id=low, now=instant) == family.month(id=high, now=instant) == other
+
+
+@kinds
 def test_each_step_of_reading_is_told(gene: TickGene, made: Callable[[datetime], str]) -> None:
     text = made(datetime(2026, 11, 30, 15, 59, 59, tzinfo=UTC))
     assert ("instant in Asia/Shanghai", "2026-11-30 23:59:59.000+08:00") in gene.steps(
@@ -187,6 +209,21 @@ def test_another_spelling_is_refused(gene: TickGene, wrong: list[str]) -> None:
             Family("t", timezone="Asia/Shanghai", gene=gene).month(id=text)
 
 
+def test_a_snowflake_of_another_length_than_declared_is_refused() -> None:
+    instant = datetime(2026, 11, 30, tzinfo=UTC)
+    id = twitter(instant)
+    assert len(id) == 19
+    for length, right in (((19,), True), ((18, 19), True), ((18,), False)):
+        family = Family("t", gene=TWITTER, length=length)
+        for spelled in (id, int(id)):
+            if right:
+                assert family.table_name(id=spelled) == "t_202611"
+                assert family.month(id=spelled) == Month(2026, 11)
+            else:
+                with pytest.raises(InvalidId, match="19 characters, not 18"):
+                    family.table_name(id=spelled)
+
+
 def test_numbers_that_no_bigint_holds_are_no_ids() -> None:
     family = Family("t", gene=TWITTER)
     for wrong in (-1, 2**63, 2**64, 10**5000, True, 2.5, float("nan"), None, b"1", [1]):
@@ -206,11 +243,22 @@ def test_an_id_that_javascript_has_rounded_is_still_of_its_month() -> None:
         family.month(id=float(id))  # type: ignore[arg-type]
 
 
-def test_a_time_after_the_calendar_is_an_error_of_ours() -> None:
-    for gene in (Uuid7Gene(), UlidGene()):
-        high = gene.extremes(gene.most_ticks, gene.most_ticks, gene.lengths[0])[1]
-        with pytest.raises(InvalidId, match="9999"):
-            gene.month(high, SHANGHAI)
+@pytest.mark.parametrize("gene", [Uuid7Gene(), UlidGene()], ids=str)
+def test_a_time_after_the_calendar_is_an_error_of_ours(gene: TickGene) -> None:
+    """Some are before its end in UTC, and after it in Shanghai, or end with it."""
+    last = unix(datetime.max.replace(tzinfo=UTC))
+    family = Family("t", timezone="Asia/Shanghai", gene=gene)
+    for ticks in (last, last + 1, gene.most_ticks):
+        id, _ = gene.extremes(ticks, ticks, gene.lengths[0])
+        for read in (
+            lambda id=id: gene.month(id, SHANGHAI),
+            lambda id=id: gene.span(id, SHANGHAI),
+            lambda id=id: tuple(gene.steps(id, SHANGHAI)),
+            lambda id=id: family.table_name(id=id),
+            lambda id=id: tuple(family.explain(id)),
+        ):
+            with pytest.raises(InvalidId, match="beyond the calendar"):
+                read()
 
 
 def test_a_field_that_ends_within_a_month_reaches_to_its_last_tick() -> None:
