@@ -261,4 +261,3 @@ def _forked(minter: weakref.ref[Any]) -> None:
         mine._lock = Lock()
         mine._grant = None
         mine._until = mine._since
-        mine._minted = iter(())

@@ -1,38 +1,30 @@
-"""What minting costs, and that it holds: `python -m tests.benchmarks.bench_mint`.
+"""What minting costs: `python -m tests.benchmarks.bench_mint`.
 
 Beside a Minter runs a plain reference, 41|10|12 bits under a lock without any of its guards, and
 tsidpy, python-ulid, uuid6 and sonyflake, which `pip install 'shardctl[bench]'` brings; all in one
-process, turn and turn about, and the figures are medians. `--storm` makes ten million IDs in four
-forked children and eight threads instead, sorts them in arrays, and looks for one that comes twice
-or lies in a wrong month.
+process, turn and turn about, and the figures are medians.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
-from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module as module
-from itertools import pairwise
 from operator import truediv
-from pathlib import Path
 from typing import Any
 
-from shardctl import DigitsGene, Family, Minter, Month, SnowflakeGene, UlidGene, Uuid7Gene
+from shardctl import DigitsGene, Family, Minter, SnowflakeGene, UlidGene, Uuid7Gene
 
 WANTED = 0.9
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 EPOCH_MS = 1_577_836_800_000
-STORM = 10_000_000
 SNOWFLAKES = Family(
     "t_order", timezone="Asia/Shanghai", gene=SnowflakeGene(41, (10,), 12, epoch=EPOCH)
 )
@@ -135,59 +127,12 @@ def judged(timed: dict[str, list[float]]) -> list[str]:
     return wrong
 
 
-def storm(total: int) -> list[str]:
-    """What is wrong with that many IDs of four forked children and eight threads."""
-    numbers: dict[int, int] = {}
-    minter = Minter(SNOWFLAKES, worker=lambda: numbers.setdefault(os.getpid(), len(numbers)))
-    first = Month.of(minter().instant, SNOWFLAKES.zone)
-    share = total // 12
-
-    def mint() -> array[int]:
-        return array("Q", (int(minter().id) for _ in range(share)))
-
-    made = array("Q")
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / str(number) for number in range(4)]
-        pids = []
-        for number, file in enumerate(files):
-            if not (pid := os.fork()):
-                numbers[os.getpid()] = 1 + number
-                file.write_bytes(mint().tobytes())
-                os._exit(0)
-            pids.append(pid)
-        parts = [array("Q") for _ in range(8)]
-        threads = [threading.Thread(target=lambda p=part: p.extend(mint())) for part in parts]  # type: ignore[misc]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for pid in pids:
-            assert os.waitpid(pid, 0)[1] == 0
-        for file in files:
-            made.frombytes(file.read_bytes())
-    for part in parts:
-        made.extend(part)
-    made = array("Q", sorted(made))
-    months = {SNOWFLAKES.month(id=made[0]), SNOWFLAKES.month(id=made[-1])}
-    last = Month.of(datetime.now(UTC), SNOWFLAKES.zone)
-    wrong = [f"{len(made)} IDs, not {share * 12}"] if len(made) != share * 12 else []
-    twice = sum(one == other for one, other in pairwise(made))
-    wrong += [f"{twice} come twice"] if twice else []
-    wrong += [f"of {months}"] if not months <= {first, last} else []
-    print(f"{len(made):,} IDs, {twice} twice, of {', '.join(map(str, sorted(months)))}")
-    return wrong
-
-
 def main() -> int:
     """0 where what is promised holds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--storm", action="store_true", help="ten million IDs, all different")
-    parser.add_argument("--total", type=int, default=STORM, help="how many IDs --storm makes")
     parser.add_argument("--rounds", type=int, default=201)
     parser.add_argument("--calls", type=int, default=2_000)
     given = parser.parse_args()
-    if given.storm:
-        return bool(storm(given.total))
     wrong = judged(measure(given.rounds, given.calls))
     for line in wrong:
         print(f"wrong: {line}")

@@ -1,4 +1,4 @@
-"""Minting: every ID once, and in the month that it is. Ten million of them: bench_mint.py."""
+"""Minting: every ID once, and in the month that it is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pickle
 import signal
 import threading
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, islice, pairwise, repeat
+from operator import eq, lt
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -298,10 +301,6 @@ def test_ids_that_the_family_would_not_take_are_not_made() -> None:
 # -- threads and processes ------------------------------------------------------------------------
 
 
-def integers(count: int, minter: Minter) -> array[int]:
-    return array("Q", (int(minter().id) for _ in range(count)))
-
-
 def in_children(count: int, work: Callable[[int], bytes], folder: Path) -> list[bytes]:
     """What each of several forked children gives; a child that fails gives its error's name."""
     pids = []
@@ -321,32 +320,98 @@ def in_children(count: int, work: Callable[[int], bytes], folder: Path) -> list[
     return [(folder / str(number)).read_bytes() for number in range(count)]
 
 
-def test_threads_and_forked_children_make_no_id_twice(tmp_path: Path) -> None:
-    """Four children with a number each, and eight threads in the parent: 300,000 IDs."""
-    numbers: dict[int, int] = {}
-    minter = minter_of(TWITTER, worker=lambda: numbers.setdefault(os.getpid(), 1 + len(numbers)))
-    made = integers(1000, minter)
+class RestlessClock(Clock):
+    """Goes on with every look, and is set to and fro over the end of one month after another.
+
+    Back by less than a minter's patience it is waited for; by more it is refused, until it is
+    set right.
+    """
+
+    MONTHS = tuple(Month(2018, 1) + step for step in range(90))
+    STEPS_MS = (10, -5, 12, -3, 20, -15, 30, -40, 25, -60, 7, -95, 3, -120, 500, -800)
+    LONG_STEPS_MS = (90_000, -89_999, 3_600_000, -3_600_050, 86_400_000, -86_500_000)
+
+    def __init__(self) -> None:
+        """30 ms before the end of the first month."""
+        super().__init__(self.MONTHS[1].start(SHANGHAI) - timedelta(milliseconds=30))
+        self.latest = self.now
+        self.looks = 0
+        self.shown = threading.local()
+
+    def __call__(self) -> int:
+        """Minters look one at a time: there is no race."""
+        self.looks += 1
+        if not self.looks % 4096:
+            self.move(self.looks // 4096)
+        self.now += 220  # so that more IDs are asked for than there are in a millisecond
+        self.shown.ns = now = self.now
+        return now
+
+    def move(self, count: int) -> None:
+        self.latest = max(self.latest, self.now)
+        steps = self.STEPS_MS + self.LONG_STEPS_MS
+        months, step = divmod(count, len(steps) + 1)
+        if step:
+            self.now += steps[step - 1] * MILLISECOND
+        else:
+            self.now = ns(self.MONTHS[1 + months].start(SHANGHAI)) - 30 * MILLISECOND
+
+    def set_right(self) -> None:
+        self.now = max(self.now, self.latest)
+
+
+def test_of_ten_million_ids_none_comes_twice_or_lies_in_a_wrong_month(tmp_path: Path) -> None:
+    """In four children and eight threads, while their clocks are set to and fro."""
+    clock = RestlessClock()
+    numbers = {os.getpid(): 1}
+    minter = minter_of(TWITTER, clock, worker=lambda: numbers[os.getpid()])
+    refused = 0
+
+    def mint(count: int) -> array[int]:
+        nonlocal refused
+        made = array("Q")
+        last = None
+        while len(made) < count:
+            try:
+                id, instant = minter()
+            except ClockWentBack:
+                refused += 1
+                clock.set_right()
+                continue
+            # Of the very millisecond that was shown: neither behind the clock nor ahead of it.
+            shown = clock.shown.ns // MILLISECOND
+            assert (id >> TWITTER.shift) + TWITTER.epoch_ms == shown
+            if instant is not last:
+                assert ns(instant) == shown * MILLISECOND
+                last = instant
+            made.append(id)
+        return made
 
     def child(number: int) -> bytes:
         numbers[os.getpid()] = 100 + number
-        return integers(40_000, minter).tobytes()
+        return mint(1_000_000).tobytes()
 
-    for result in in_children(4, child, tmp_path):
-        made.frombytes(result)
-    parts = [array("Q") for _ in range(8)]
-    threads = [
-        threading.Thread(target=lambda part=part: part.extend(integers(17_500, minter)))
-        for part in parts
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for part in parts:
-        made.extend(part)
-    made = array("Q", sorted(made))
-    assert len(made) == 301_000
-    assert not any(one == other for one, other in pairwise(made))
+    mint(1000)
+    with ThreadPoolExecutor(8) as pool:
+        runs = pool.map(mint, repeat(750_000, 8))
+        children = in_children(4, child, tmp_path)  # forked while threads mint
+    runs = [*runs, *(array("Q", result) for result in children)]
+    assert [len(run) for run in runs] == [750_000] * 8 + [1_000_000] * 4
+    for run in runs:
+        assert all(map(lt, run, islice(run, 1, None)))
+    found = 0
+    for month in clock.MONTHS:
+        bounds = [
+            (ns(each.start(SHANGHAI)) // MILLISECOND - TWITTER.epoch_ms) << TWITTER.shift
+            for each in (month, month + 1)
+        ]
+        parts = (run[slice(*(bisect_left(run, bound) for bound in bounds))] for run in runs)
+        if made := sorted(chain.from_iterable(parts)):
+            assert not any(map(eq, made, islice(made, 1, None)))
+            assert {minter.family.month(id=made[end]) for end in (0, -1)} == {month}
+        found += len(made)
+    assert found == 10_000_000
+    assert refused > 100
 
 
 @pytest.mark.parametrize("used", [True, False])
