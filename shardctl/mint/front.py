@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shardctl.errors import ForeignId, GeneMismatch, InvalidGene
-from shardctl.family import Family
+from shardctl.family import Family, Reading
 from shardctl.gene import Id, TimestampGene
 from shardctl.gene.base import shown
 from shardctl.month import Month
@@ -16,13 +16,16 @@ from shardctl.month import Month
 class FrontEnd:
     """Checks IDs of timestamp, user id and a few digits, which clients send.
 
+    Where a family's IDs were made otherwise before, an ID is checked by the scheme it was made
+    by; one that begins with no timestamp bears no user's id, and is refused.
+
     Attributes:
         family: whose IDs they are.
         tail: how many digits stand behind the user's id.
         near: how far a client's clock may be from ours, to either side.
 
     Raises:
-        InvalidGene: the family's IDs do not begin with a timestamp.
+        InvalidGene: the family's IDs do not, and never did, begin with a timestamp.
     """
 
     family: Family
@@ -30,7 +33,7 @@ class FrontEnd:
     near: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.family.scheme.gene, TimestampGene):
+        if not any(isinstance(scheme.gene, TimestampGene) for scheme in self.family.schemes):
             raise InvalidGene(f"IDs of {self.family.name} do not begin with a timestamp")
 
     def check(self, id: Id, *, user: Id, now: datetime | None = None) -> Month:
@@ -45,12 +48,11 @@ class FrontEnd:
 
         Raises:
             InvalidId: the ID has not the declared form, or a date outside of the family's months.
-            ForeignId: it bears another user's id.
+            ForeignId: it bears another user's id, or none.
             GeneMismatch: its time is not near now.
         """
         now = now or datetime.now(UTC)
-        self.check_user(id, user=user, now=now)
-        reading = self.family.read(id, now)
+        reading = self._read(id, user, now)
         assert reading.scheme.gene  # else it could not be read
         since, until = reading.scheme.gene.span(reading.body, self.family.zone)
         if not since - self.near <= now < until + self.near:
@@ -66,14 +68,21 @@ class FrontEnd:
 
         Raises:
             InvalidId: the ID has not the declared form, or a date outside of the family's months.
-            ForeignId: it bears another user's id.
+            ForeignId: it bears another user's id, or none.
         """
+        self._read(id, user, now)
+
+    def _read(self, id: Id, user: Id, now: datetime | None) -> Reading:
+        """What an ID says that bears the caller's user id."""
         reading = self.family.read(id, now)
-        gene = reading.scheme.gene
+        gene, caller = reading.scheme.gene, str(user)
         # Sliced from both sides: as a part of the digits another's id could be found in it.
-        if not isinstance(gene, TimestampGene) or (
-            reading.body[gene.width : len(reading.body) - self.tail] != str(user)
+        if (
+            not caller
+            or not isinstance(gene, TimestampGene)
+            or reading.body[gene.width : len(reading.body) - self.tail] != caller
         ):
             raise ForeignId(
                 f"ID {shown(id)} of {self.family.name} does not bear the caller's user id"
             )
+        return reading

@@ -31,7 +31,7 @@ from shardctl.errors import (
     InvalidGene,
     InvalidId,
 )
-from shardctl.family import Family, Tag
+from shardctl.family import Family, Scheme, Tag
 from shardctl.gene import (
     SONYFLAKE,
     TWITTER,
@@ -609,6 +609,78 @@ def test_a_late_retry_is_known_by_its_user() -> None:
 def test_an_id_of_another_form_is_refused(id: Any) -> None:
     with pytest.raises(InvalidId):
         FRONT.check(id, user=1234567890, now=MIDNIGHT)
+
+
+MOVED = FrontEnd(
+    Family(
+        "t_order",
+        timezone="Asia/Shanghai",
+        gene=TimestampGene(),
+        length=(26, 27),
+        genes=(
+            Scheme(DigitsGene(0, "%Y%m%d"), (28,), until=Month(2026, 6)),
+            Scheme(TimestampGene("s"), (23, 24), until=Month(2026, 11)),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize("user", [1234567890, "12345678901"])
+@pytest.mark.parametrize(
+    ("written", "now", "month"),
+    [
+        ("{:.0f}{}123", datetime(2026, 11, 30, 23, 59, 59, tzinfo=SHANGHAI), Month(2026, 11)),
+        ("{:.0f}000{}123", datetime(2026, 11, 30, 23, 59, 59, tzinfo=SHANGHAI), Month(2026, 11)),
+        ("{:.0f}000{}123", MIDNIGHT, Month(2026, 12)),
+    ],
+)
+def test_an_id_is_checked_by_the_scheme_that_it_was_made_by(
+    user: Any, written: str, now: datetime, month: Month
+) -> None:
+    id = written.format(now.timestamp(), user)
+    assert MOVED.check(id, user=user, now=now) == month
+    MOVED.check_user(id, user=user, now=now + timedelta(days=400))
+    with pytest.raises(GeneMismatch, match="clock"):
+        MOVED.check(id, user=user, now=now + timedelta(minutes=6))
+    for other in (str(user)[1:], f"0{user}", f"{user}1", 1234567891):
+        with pytest.raises(ForeignId):
+            MOVED.check(id, user=other, now=now)
+
+
+def test_an_id_of_a_scheme_that_has_ended_is_no_new_rows() -> None:
+    with pytest.raises(ImplausibleGene):
+        MOVED.check(f"{MIDNIGHT.timestamp():.0f}1234567890123", user=1234567890, now=MIDNIGHT)
+
+
+def test_an_id_of_a_scheme_that_bore_no_user_is_nobodys() -> None:
+    now = datetime(2026, 6, 30, tzinfo=SHANGHAI)
+    id = "2026063012345678901234567890"
+    for user in (1234567890, 12345678901, "345678901234567", ""):
+        with pytest.raises(ForeignId):
+            MOVED.check_user(id, user=user, now=now)
+
+
+def test_ids_of_a_front_end_are_checked_when_the_back_end_makes_them_now() -> None:
+    front = FrontEnd(
+        Family(
+            "t_order",
+            timezone="Asia/Shanghai",
+            gene=TWITTER,
+            length=(19,),
+            genes=(Scheme(TimestampGene(), (26, 27), until=Month(2026, 12)),),
+        )
+    )
+    assert front.check(SENT, user=1234567890, now=MIDNIGHT) == Month(2026, 12)
+    front.check_user(SENT, user=1234567890, now=MIDNIGHT + timedelta(days=400))
+    minted = Minter(front.family, worker=1, clock=Clock(MIDNIGHT))()
+    with pytest.raises(ForeignId):
+        front.check(minted.id, user=1234567890, now=MIDNIGHT)
+
+
+def test_nobody_is_not_the_user_of_an_id_without_one() -> None:
+    front = FrontEnd(Family("t_order", timezone="Asia/Shanghai", gene=TimestampGene()))
+    with pytest.raises(ForeignId):
+        front.check(f"{ns(MIDNIGHT) // MILLISECOND}123", user="", now=MIDNIGHT)
 
 
 def test_only_ids_with_a_timestamp_have_a_user_to_check() -> None:
