@@ -23,20 +23,25 @@ class Request:
     """A row as it is to be stored in one month.
 
     Attributes:
+        id: the row's.
         month: where it belongs.
         table: that month's.
         values: by column.
         instant: its add-time, aware; None where the family has no column for it.
         refused: why it cannot be stored as a new row; it may have been stored before.
-        what: the row as errors name it.
     """
 
+    id: Id
     month: Month
     table: Table
     values: Mapping[str, Any]
     instant: datetime | None
-    refused: GeneMismatch | None
-    what: str
+    refused: GeneMismatch | None = None
+
+    @property
+    def what(self) -> str:
+        """The row as errors name it."""
+        return f"{self.table.name} {self.id!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +51,22 @@ class Requests:
     Attributes:
         table: the family's tables.
         clock: now, as an aware datetime.
+        key: the columns that no two rows of a month share; the last of them is the ID's.
+        time: the column of the add-time; None where the family names none.
     """
 
     table: MonthlyTable[Any]
     clock: Callable[[], datetime]
+    key: tuple[str, ...]
+    time: str | None
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that no two rows of a month share; the last of them is the ID's."""
-        family, declared = self.table.family, self.table.declared
-        if not family.key:
-            return tuple(column.key for column in declared.primary_key)
+    @classmethod
+    def of(cls, table: MonthlyTable[Any], clock: Callable[[], datetime]) -> Requests:
+        """Those for a family's tables."""
+        family, declared = table.family, table.declared
         keys = {column.name: column.key for column in declared.c}
-        return tuple(keys[name] for name in family.key)
-
-    @property
-    def time(self) -> str | None:
-        """The column of the add-time; None where the family names none."""
-        name = self.table.family.time
-        return next((c.key for c in self.table.declared.c if name and c.name == name), None)
+        names = family.key or [column.name for column in declared.primary_key]
+        return cls(table, clock, tuple(keys[name] for name in names), keys.get(family.time))
 
     def by_id(self, values: Mapping[str, Any]) -> Request:
         """Where the gene of the row's ID says, whatever its add-time.
@@ -74,23 +76,24 @@ class Requests:
         Raises:
             InvalidId: and what `Family.month` raises of an ID.
         """
-        id, family = self._id(values), self.table.family
-        month, time, refused = family.month(id=id), self.time, None
-        instant = values.get(time) if time else None
-        if time and instant is None:
-            found = family.read(id)
-            assert found.scheme.gene  # else it had no month
-            since, until = found.scheme.gene.span(found.body, family.zone)
-            if until - since <= EXACT:
-                return self._at(month, {**values, time: since}, since, None)
-            instant = self.clock()
+        id, family, time = self._id(values), self.table.family, self.time
+        month = family.month(id=id)
+        table = self.table.month(month)
+        if time is None:
+            return Request(id, month, table, values, None)
+        since, until = family.span(id)
+        instant = values.get(time)
+        if instant is None:
+            instant = since if until - since <= EXACT else self.clock()
             values = {**values, time: instant}
-        if instant is not None:
+        refused = None
+        naive = instant.tzinfo is None
+        if naive or not since - family.skew <= instant <= until + family.skew:
             try:
                 family.month(id=id, instant=instant)
             except GeneMismatch as error:
                 refused = error
-        return self._at(month, values, instant, refused)
+        return Request(id, month, table, values, instant, refused)
 
     def by_time(self, values: Mapping[str, Any]) -> Request:
         """Where the row's add-time says; the present one where none is given.
@@ -100,7 +103,7 @@ class Requests:
             ConfigError: the family names no column for the add-time.
             InvalidMonth: the add-time is naive.
         """
-        self._id(values)
+        id = self._id(values)
         if (time := self.time) is None:
             raise ConfigError(
                 f"IDs of {self.table.family.name} bear no gene, and it names no column for the "
@@ -108,7 +111,7 @@ class Requests:
             )
         instant = values.get(time) or self.clock()
         month = self.table.family.month(instant=instant)
-        return self._at(month, {**values, time: instant}, instant, None)
+        return Request(id, month, self.table.month(month), {**values, time: instant}, instant)
 
     def moved(self, request: Request, month: Month) -> Request:
         """The same request, in another month."""
@@ -122,14 +125,3 @@ class Requests:
             )
         id: Id = values[self.key[-1]]
         return id
-
-    def _at(
-        self,
-        month: Month,
-        values: Mapping[str, Any],
-        instant: datetime | None,
-        refused: GeneMismatch | None,
-    ) -> Request:
-        name = self.table.family.name
-        what = f"{name} {values[self.key[-1]]!r} of {month}"
-        return Request(month, self.table.month(month), values, instant, refused, what)

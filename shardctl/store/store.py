@@ -51,7 +51,7 @@ class Store:
     ) -> None:
         self.table = table
         self.mutable = frozenset(mutable)
-        self._requests = Requests(table, clock)
+        self._requests = Requests.of(table, clock)
         key, time = self._requests.key, self._requests.time
         without = {*mutable, *ignore, *key, *filter(None, [time])}
         self._parameters = Parameters.of(table.declared, without=without, secret=secret)

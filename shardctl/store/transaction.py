@@ -134,8 +134,12 @@ def is_lost(error: DBAPIError) -> bool:
 def _once(connection: Connection, work: Callable[[Connection], T], what: str, single: bool) -> T:
     by_itself = autocommits(connection)
     if by_itself and single:
-        with _doubted(what):
+        try:
             return work(connection)
+        except DBAPIError as error:
+            if _is_doubtful(error):
+                raise _doubt(error, what) from error
+            raise
     if by_itself:  # SQLAlchemy's own BEGIN, COMMIT and ROLLBACK would do nothing here
         connection.exec_driver_sql("BEGIN")
     try:
@@ -144,24 +148,27 @@ def _once(connection: Connection, work: Callable[[Connection], T], what: str, si
         if by_itself and not connection.invalidated:  # a session that broke off has none
             connection.exec_driver_sql("ROLLBACK")
         raise  # and the connection, when it is given back, rolls back
-    with _doubted(what):
+    try:
         if by_itself:
             connection.exec_driver_sql("COMMIT")
         connection.commit()
+    except DBAPIError as error:
+        if _is_doubtful(error):
+            raise _doubt(error, what) from error
+        raise
     return result
 
 
-@contextmanager
-def _doubted(what: str) -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if not is_lost(error) or mysql.is_unsent(error):
-            raise
-        raise InDoubt(
-            f"{what}: the connection broke off at COMMIT ({error.orig}), so that it may be stored "
-            "or not; send the same request again, or call resolve()"
-        ) from error
+def _is_doubtful(error: DBAPIError) -> bool:
+    """Whether a statement that commits may have reached the server, unanswered."""
+    return is_lost(error) and not mysql.is_unsent(error)
+
+
+def _doubt(error: DBAPIError, what: str) -> InDoubt:
+    return InDoubt(
+        f"{what}: the connection broke off at COMMIT ({error.orig}), so that it may be stored or "
+        "not; send the same request again, or call resolve()"
+    )
 
 
 def _passes(error: DBAPIError) -> bool:

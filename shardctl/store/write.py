@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +40,15 @@ class Writer:
             GeneMismatch: it is new, and its add-time does not agree with its ID.
             MonthMissing: its month has no table.
         """
-        with self.month_named():
+        try:
             if request.refused is None:
                 found = insert_or_find(connection, request.table, self.key, request.values)
             elif (found := self.find(connection, request)) is None:
                 raise request.refused
+        except DBAPIError as error:
+            if (absent := missing(self.family, error)) is None:
+                raise
+            raise absent from error
         if found is None:
             return Outcome("created", request.month, dict(request.values))
         return self.judge(request, found)
@@ -70,16 +73,6 @@ class Writer:
                 fields,
             )
         return Outcome("replayed", request.month, found)
-
-    @contextmanager
-    def month_named(self) -> Iterator[None]:
-        """Says of a missing table which month it is of, and what makes it."""
-        try:
-            yield
-        except DBAPIError as error:
-            if (absent := missing(self.family, error)) is None:
-                raise
-            raise absent from error
 
     def _refuse_twin(self, request: Request, found: Row) -> None:
         fields = _unlike(self.key, found, request.values)

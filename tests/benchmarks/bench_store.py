@@ -1,0 +1,160 @@
+"""What the store adds to an INSERT: `python -m tests.benchmarks.bench_store --url URL`.
+
+A new row by `Store.create` on an engine that commits by itself, against the same INSERT by
+SQLAlchemy Core on the same engine; both turn and turn about in one run, into tables of their own.
+Figures are medians, and what counts are their ratios. The exit code is 1 where one is not as
+wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+)
+
+from shardctl import DigitsGene, Family, Month
+from shardctl.store import Store
+from shardctl.tables import MonthlyTable
+
+NEW, REPLAY = 1.10, 2
+MONTH = Month(2026, 11)
+INSTANT = datetime(2026, 11, 21, 1, 36, 43, tzinfo=UTC)
+FAMILY = Family(
+    "bench_t_order",
+    timezone="Asia/Shanghai",
+    gene=DigitsGene(0, "%Y%m%d%H%M%S"),
+    length=(28,),
+    key=("order_id",),
+    time="create_time",
+    first=Month(2026, 1),
+)
+DECLARED = Table(
+    FAMILY.name,
+    MetaData(),
+    Column("order_id", String(28), primary_key=True),
+    Column("user_id", Integer, nullable=False),
+    Column("coin", Numeric(32, 2), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("create_time", DateTime, nullable=False),
+)
+
+
+def main() -> int:
+    """0 where what is promised holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True, help="of a database in which tables may be made")
+    parser.add_argument("--rows", type=int, default=3000)
+    given = parser.parse_args()
+    engine = create_engine(given.url, isolation_level="AUTOCOMMIT")
+    table = MonthlyTable(FAMILY, DECLARED)
+    month = table.month(MONTH)
+    by_hand = DECLARED.to_metadata(MetaData(), name="bench_by_hand")
+    store = Store(table, mutable=["status"])
+    with made(engine, month, by_hand):
+        core, library = measure(
+            lambda row: core_insert(engine, by_hand, row),
+            lambda row: store.create(engine, row),
+            given.rows,
+        )
+        routed = statistics.median(timed(lambda row: FAMILY.month(id=row["order_id"]), range(1000)))
+        sent = trips(engine, lambda: store.create(engine, row_of(0)))
+    ratio = library / core
+    print(f"new row: by hand {core / 1e3:.1f} µs, create {library / 1e3:.1f} µs, ratio {ratio:.3f}")
+    print(f"  routing {routed / 1e3:.2f} µs of it, {routed / library:.2%}")
+    print(f"replay: {sent} statements")
+    return ratio > NEW or sent > REPLAY
+
+
+def core_insert(engine: Engine, table: Table, row: dict[str, Any]) -> None:
+    """What an application writes that has no library."""
+    with engine.connect() as connection:
+        connection.execute(insert(table), row)
+
+
+def row_of(number: int) -> dict[str, Any]:
+    """A row as an application gives it, with an add-time that agrees with the ID."""
+    return {
+        "order_id": f"20261121093643{number:014d}",
+        "user_id": number,
+        "coin": Decimal("19.90"),
+        "status": 1,
+        "create_time": INSTANT,
+    }
+
+
+def measure(
+    hand: Callable[[dict[str, Any]], Any], library: Callable[[dict[str, Any]], Any], rows: int
+) -> tuple[float, float]:
+    """The medians of both, in nanoseconds a row; who is first changes from row to row."""
+    times: tuple[list[int], list[int]] = [], []
+    gc.disable()
+    for number in range(rows):
+        row = row_of(number)
+        for which in (0, 1) if number % 2 else (1, 0):
+            begun = time.perf_counter_ns()
+            (hand, library)[which](row)
+            times[which].append(time.perf_counter_ns() - begun)
+    gc.enable()
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def timed(call: Callable[[dict[str, Any]], Any], numbers: range) -> list[int]:
+    """Nanoseconds of each call."""
+    found = []
+    for number in numbers:
+        row = row_of(number)
+        begun = time.perf_counter_ns()
+        call(row)
+        found.append(time.perf_counter_ns() - begun)
+    return found
+
+
+def trips(engine: Engine, call: Callable[[], Any]) -> int:
+    """How many statements a call sends."""
+    sent: list[str] = []
+
+    def count(*arguments: Any) -> None:
+        sent.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", count)
+    call()
+    event.remove(engine, "before_cursor_execute", count)
+    return len(sent)
+
+
+@contextmanager
+def made(engine: Engine, *tables: Table) -> Iterator[None]:
+    """Empty tables, which are dropped at the end."""
+    for table in tables:
+        table.drop(engine, checkfirst=True)
+        table.create(engine)
+    try:
+        yield
+    finally:
+        for table in tables:
+            table.drop(engine)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
