@@ -8,11 +8,13 @@ matches numbers that it only begins with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     BINARY,
     VARBINARY,
+    ColumnElement,
     Dialect,
     Enum,
     Float,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     String,
 )
 from sqlalchemy.exc import DontWrapMixin
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shardctl.errors import InvalidId
@@ -69,8 +72,9 @@ class KeyType(TypeDecorator[Any]):
 
     @property
     def comparator_factory(self) -> Any:  # type: ignore[override]  # as TypeDecorator has it
-        """The declared type's operators, without a step in between: this is in every query."""
-        return self.declared.comparator_factory
+        """The declared type's operators, but for True and False; this is in every query."""
+        declared: Any = self.declared.comparator_factory
+        return _refusing(declared)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """The value as the column holds it.
@@ -121,3 +125,26 @@ class KeyType(TypeDecorator[Any]):
                 f"ID {value!r} has {len(value)} characters, its column holds {self._most}"
             )
         return value
+
+
+class _Refusing(TypeEngine.Comparator[Any]):
+    """Refuses True and False, which SQLAlchemy writes into a statement instead of binding them."""
+
+    __slots__ = ()
+
+    def operate(self, op: OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[Any]:
+        if other and isinstance(other[0], bool):
+            raise UnfitId(f"an ID is a string or an integer, not {other[0]}")
+        return super().operate(op, *other, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _compared, (type(self).__mro__[2], self.expr)  # a class made here has no name
+
+
+@cache
+def _refusing(declared: Any) -> Any:
+    return type("Comparator", (_Refusing, declared), {"__slots__": ()})
+
+
+def _compared(declared: Any, expression: ColumnElement[Any]) -> Any:
+    return _refusing(declared)(expression)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -381,6 +382,40 @@ def test_an_id_is_bound_as_each_type_of_column_holds_it(
         connection.execute(insert(table).values(order_id=None, coin=2))
         found = connection.scalars(select(table.c.order_id).where(table.c.order_id == id)).all()
         assert found == [stored]
+
+
+@pytest.mark.parametrize("type_", [BigInteger(), Numeric(28, 0), String(28), LargeBinary(28)])
+def test_an_id_is_not_compared_with_true_or_false(type_: Any) -> None:
+    """SQLAlchemy binds neither: `order_id = true` finds 1 among numbers, and much among text."""
+    order_id = MonthlyTable(ORDERS, order_table(type_)).month(JANUARY).c.order_id
+    for compare in (order_id.__eq__, order_id.__ne__, order_id.is_, order_id.is_distinct_from):
+        for value in (True, False):
+            with pytest.raises(InvalidId, match=f"not {value}"):
+                compare(value)
+    with pytest.raises(InvalidId):
+        True == order_id  # noqa: B015, E712, SIM300
+    assert str(order_id.is_(None)) == "t_order_202001.order_id IS NULL"
+
+
+def test_a_key_has_the_operators_of_its_declared_type(engine: Engine) -> None:
+    orders = MonthlyTable(ORDERS, order_table())
+    create(engine, orders.declared, JANUARY)
+    table = orders.month(JANUARY)
+    order_id = table.c.order_id
+    with engine.begin() as connection:
+        connection.execute(insert(table).values(order_id=NUMBER, coin=1))
+        for condition in (
+            order_id.startswith("2020"),
+            order_id.like("%1"),
+            order_id + "x" == literal(f"{NUMBER}x"),
+            "x" + order_id == literal(f"x{NUMBER}"),
+            order_id.collate("binary" if engine.dialect.name == "sqlite" else "utf8mb4_bin")
+            == str(NUMBER),
+        ):
+            statement = select(order_id).where(condition).order_by(order_id.desc())
+            assert connection.scalars(statement).all() == [str(NUMBER)]
+    again = pickle.loads(pickle.dumps(table))
+    assert str(again.c.order_id == NUMBER) == str(order_id == NUMBER)
 
 
 def test_a_key_of_the_user_s_own_type_or_no_integer_is_left_to_it() -> None:
