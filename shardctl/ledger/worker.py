@@ -39,6 +39,10 @@ class WorkerLeases:
 
     One may be shared by minters, threads and forked children: it holds nothing but its settings.
 
+    Who mints waits for a connection and its statements, once in half a span: in asyncio, too,
+    where `await asyncio.to_thread(minter)` keeps the loop free. A server that is away holds it up
+    for as long as the driver waits: set `connect_timeout` in the URL, 10 s with PyMySQL.
+
     Attributes:
         database: of the ledger; see `open_database`.
         pool: what the numbers are for, usually the family's name. Minters whose IDs must differ
@@ -80,7 +84,8 @@ class WorkerLeases:
     def renew(self, grant: Grant, workers: int, now: int) -> Grant:
         """The same number for longer; another one where it was taken meanwhile.
 
-        While the lease still lasts, a server that is away is asked again later.
+        While the lease still lasts, a server that is away is asked again when half of what is
+        left is over: each attempt may take as long as the driver waits for a connection.
 
         Raises:
             MintError, DatabaseUnavailable: as `take`.
@@ -94,7 +99,8 @@ class WorkerLeases:
         except (DatabaseUnavailable, WorkerUnavailable):
             if now >= grant.until:
                 raise
-            return replace(grant, renew_at=min(now + _RETRY, grant.until))
+            wait = max((grant.until - now) // 2, _RETRY)
+            return replace(grant, renew_at=min(now + wait, grant.until))
         return self.take(workers, now)
 
     def _lift(self, connection: Connection, number: int, mark: int, now: int) -> bool:

@@ -52,6 +52,11 @@ class Minter:
 
     A forked child has its parent's worker number, with which it would make its parent's IDs:
     it gets another number where numbers are leased, else `WorkerShared`.
+
+    It may be called in asyncio, where it blocks the loop as long as it waits: up to `patience` for
+    a clock that was set back, up to a unit of the ID's time for the next one, and, where numbers
+    are leased, for the database, at the first ID and at times thereafter. Where that is too long,
+    `await asyncio.to_thread(minter)`.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from shardctl import Family, Minter, ledger
 from shardctl.dialects import Database, open_database
 from shardctl.errors import ClockWentBack, DatabaseUnavailable, WorkerUnavailable
-from shardctl.gene import TWITTER
+from shardctl.gene import TWITTER, SnowflakeGene
 from shardctl.ledger import WorkerLeases
 from shardctl.mint import Grant
 
@@ -168,6 +168,20 @@ def test_a_lease_outlasts_a_server_that_is_away(leases: WorkerLeases, tmp_path: 
         away.renew(later, 1024, grant.until)
 
 
+def test_a_server_that_is_away_is_asked_a_few_times_while_a_lease_lasts(
+    leases: WorkerLeases, tmp_path: Path
+) -> None:
+    """Each attempt may take ten seconds, during which nobody mints."""
+    grant = leases.take(1024, time.time_ns())
+    away = replace(leases, database=open_database(f"sqlite:///{tmp_path / 'no' / 'such'}"))
+    attempts = []
+    while grant.renew_at < grant.until:
+        attempts.append(grant.until - grant.renew_at)
+        grant = away.renew(grant, 1024, grant.renew_at)
+    assert 3 <= len(attempts) <= 8
+    assert attempts[-1] <= 2 * SECOND
+
+
 def in_child(work: Callable[[], int], file: Path) -> int:
     """What a forked child gives; 0 when it fails."""
     pid = os.fork()
@@ -192,6 +206,28 @@ def test_a_minter_has_a_number_from_the_database_and_a_forked_child_another(
     workers = [TWITTER.parts(id)["worker"] for id in (before, forked, after)]
     assert workers == [0, 1, 0]
     assert sorted(marks(connection)) == [0, 1]
+
+
+def test_a_restarted_minter_with_a_lower_clock_makes_no_id_again(leases: WorkerLeases) -> None:
+    orders = Family("t_order", gene=SnowflakeGene(41, (1,), 12))  # two numbers
+    start = time.time_ns()
+    shown = start
+
+    def mint() -> list[int]:
+        minter = Minter(orders, worker=leases, clock=lambda: shown)
+        return [int(minter().id) for _ in range(100)]
+
+    made = mint()
+    shown = start - 10 * SECOND
+    made += mint()
+    with pytest.raises(WorkerUnavailable):
+        mint()
+    shown = start
+    with pytest.raises(WorkerUnavailable):
+        mint()
+    shown = start + 61 * SECOND  # past the marks of both
+    made += mint() + mint()
+    assert len(set(made)) == 400
 
 
 def test_minting_goes_on_past_the_end_of_a_lease_and_the_mark_stays_ahead(
