@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shardctl.errors import ConfigError, ImplausibleGene, InvalidGene, InvalidMonth
+from shardctl.errors import ConfigError, InvalidMonth
 from shardctl.family.reading import Reader, Reading
 from shardctl.family.route import Place, Route, quick, several
 from shardctl.family.scheme import Scheme, refuse_ambiguous
-from shardctl.gene import Gene, Id, SnowflakeGene
+from shardctl.gene import Gene, Id
+from shardctl.gene.base import shown
 from shardctl.gene.seal import Tag
 from shardctl.month import Month
 from shardctl.suffix import Suffix
@@ -180,25 +181,7 @@ class Family:
                 two ways in that month.
             ImplausibleGene: no ID can bear the month.
         """
-        schemes = self._reader.holding(month)
-        if not schemes:
-            raise ImplausibleGene(f"{self.name} has no months before {self.first}")
-        if len(schemes) > 1:
-            raise InvalidGene(f"in {month} IDs of {self.name} were made in two ways")
-        (scheme,) = schemes
-        if not scheme.lengths:
-            raise InvalidGene(f"IDs of {self.name} have no declared length; declare it")
-        ranges = []
-        for length in scheme.lengths:
-            try:
-                ranges.append(scheme.id_range(month, month, self.zone, length))
-            except ImplausibleGene as error:
-                refused = error
-        if not ranges:
-            raise refused
-        if isinstance(scheme.gene, SnowflakeGene) and scheme.decimal:
-            return min(int(low) for low, _ in ranges), max(int(high) for _, high in ranges)
-        return min(low for low, _ in ranges), max(high for _, high in ranges)
+        return self._reader.id_range(month)
 
     # -- how an ID is read ------------------------------------------------------------------------
 
@@ -261,7 +244,7 @@ class Family:
         Raises:
             InvalidId: and what `month` raises of it.
         """
-        yield "ID", str(id)
+        yield "ID", id if isinstance(id, str) else shown(id)
         yield from self._reader.steps(id, now)
         yield "table", self.table_name(self.month(id=id, now=now))
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from shardctl.errors import AmbiguousGene, GeneMismatch, ImplausibleGene, InvalidId
+from shardctl.errors import AmbiguousGene, GeneMismatch, ImplausibleGene, InvalidGene, InvalidId
 from shardctl.family.scheme import Scheme
-from shardctl.gene import Id
+from shardctl.gene import Id, SnowflakeGene
 from shardctl.gene.base import shown
 from shardctl.month import Month
 
@@ -170,6 +170,34 @@ class Reader:
             if (scheme.until is None or month <= scheme.until)
             and ((first := self.first_of(scheme)) is None or first <= month)
         )
+
+    def id_range(self, month: Month) -> tuple[Id, Id]:
+        """The smallest and the largest ID of a month: integers of a snowflake, else texts.
+
+        Raises:
+            InvalidGene: IDs are not in order of time, have no declared length, or were made in
+                two ways in that month.
+            ImplausibleGene: no ID can bear the month.
+        """
+        schemes = self.holding(month)
+        if not schemes:
+            raise ImplausibleGene(f"{self.family} has no months before {self.first}")
+        if len(schemes) > 1:
+            raise InvalidGene(f"in {month} IDs of {self.family} were made in two ways")
+        (scheme,) = schemes
+        if not scheme.lengths:
+            raise InvalidGene(f"IDs of {self.family} have no declared length; declare it")
+        ranges = []
+        for length in scheme.lengths:
+            try:
+                ranges.append(scheme.id_range(month, month, self.zone, length))
+            except ImplausibleGene as error:
+                refused = error
+        if not ranges:
+            raise refused
+        if isinstance(scheme.gene, SnowflakeGene) and scheme.decimal:
+            return min(int(low) for low, _ in ranges), max(int(high) for _, high in ranges)
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
 
     def current_month(self, now: datetime | None = None) -> Month:
         """The month that it is now.

@@ -22,7 +22,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shardctl.family import Family
+from shardctl.family import Family, Tag
 from shardctl.gene import TWITTER, DigitsGene, TimestampGene, UlidGene, Uuid7Gene
 from shardctl.month import Month
 
@@ -131,7 +131,7 @@ def told(what: str, ns: float, ratio: float, sign: str, wanted: float, than: str
     return good
 
 
-def others(random: Random) -> None:
+def others(random: Random, texts: list[str], numbers: list[int]) -> None:
     """Print what other kinds cost, to compare."""
     tail = "".join(random.choices("0123456789", k=13))
     uuid7 = "-7abc-8000-00000000002a"
@@ -145,8 +145,20 @@ def others(random: Random) -> None:
         ids = [whole(gene.lower(tick), tick) for tick in ticks]
         length = gene.lengths or (26,)
         family = Family("t_order", timezone=str(ZONE), gene=gene, length=length)
-        (ns,) = medians(["family.table_name(id=id)"], {"family": family}, ids)
-        print(f"{gene}: table_name {ns:.0f} ns")
+        cost(str(gene), family, ids)
+    days = DigitsGene(0, "%Y%m%d")
+    checked = Family("t_order", timezone=str(ZONE), gene=days, length=(30,), check=True)
+    tagged = Family("t_order", timezone=str(ZONE), gene=days, tag=Tag(key=random.randbytes(32)))
+    nineteen = Family("t_order", timezone=str(ZONE), gene=TWITTER, length=(19,))
+    cost("check digits", checked, [checked.scheme.seal(id) for id in texts])
+    cost("tag", tagged, [tagged.scheme.seal(id) for id in texts])
+    cost("snowflake of 19 digits", nineteen, numbers)
+
+
+def cost(title: str, family: Family, ids: list[Any]) -> None:
+    """Print what a table's name costs by a family."""
+    (ns,) = medians(["family.table_name(id=id)"], {"family": family}, ids)
+    print(f"{title}: table_name {ns:.0f} ns")
 
 
 def imports() -> bool:
@@ -182,7 +194,7 @@ def main() -> None:
         compared("28 digits", by_text, texts, tight_text, usual_text),
         compared("64 bits", by_number, numbers, tight_number, usual_number),
     ]
-    others(random)
+    others(random, texts, numbers)
     good.append(imports())
     sys.exit(not all(good))
 

@@ -392,6 +392,8 @@ def test_the_steps_of_a_wrong_id_are_told_up_to_what_is_wrong() -> None:
         told.extend(ORDERS.explain("20990101" + "0" * 20, now=NOW))
     with pytest.raises(InvalidId, match="28"):
         told.extend(ORDERS.explain("2026", now=NOW))
+    with pytest.raises(InvalidId, match="an integer of"):
+        list(ORDERS.explain(10**5000, now=NOW))
     with pytest.raises(InvalidId, match="day is out of range"):
         told.extend(ORDERS.explain("20260230" + "0" * 20, now=NOW))
     assert told == [
@@ -434,6 +436,22 @@ def test_the_fingerprint_is_that_of_its_text() -> None:
 )
 def test_what_sends_ids_elsewhere_changes_the_fingerprint(change: dict[str, Any]) -> None:
     assert replace(ORDERS, **change).fingerprint != ORDERS.fingerprint
+
+
+@pytest.mark.parametrize(
+    "gene",
+    [
+        "snowflake 42|10|11",
+        "snowflake 41|10|12 sequence-first",
+        "snowflake 41|10|12 unit=10ms",
+        "snowflake 41|10|12 epoch=1",
+        "snowflake twitter",
+        "timestamp ms",
+    ],
+)
+def test_another_epoch_or_layout_is_another_fingerprint(gene: str) -> None:
+    flakes = Family("t", gene=parse_gene("snowflake 41|10|12"))
+    assert replace(flakes, gene=parse_gene(gene)).fingerprint != flakes.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,29 @@ def test_a_gene_is_read_where_it_stands(day: date, form: str, position: int, tai
     assert DigitsGene(position, form).month(text) == Month(day.year, day.month)
 
 
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2099, 11, 30)),  # noqa: DTZ001  a clock's face
+    st.sampled_from(["%Y%m", "%y%m%d", "%Y%m%d", "%Y%m%d%H%M", "%y%m%d%H%M%S"]),
+    st.text("0123456789", max_size=9),
+    st.booleans(),
+)
+def test_a_month_is_a_range_of_ids_where_the_date_is_in_front(
+    made: datetime, form: str, tail: str, letters: bool
+) -> None:
+    """An ID lies in the range of its month, and in no other."""
+    id = made.strftime(form) + ("".join("AZaz09"[int(n) % 6] for n in tail) if letters else tail)
+    family = Family("t", gene=DigitsGene(0, form, letters=letters), length=(len(id),))
+    month = Month(made.year, made.month)
+    for other in (month + -1, month, month + 1):
+        try:
+            low, high = family.id_range(other)
+        except ImplausibleGene:  # before the year 2000, of two digits
+            assert other != month
+            continue
+        assert (str(low) <= id <= str(high)) == (other == month)
+        assert DigitsGene(0, form, letters=letters).month(str(low)) == other
+
+
 @given(st.text(max_size=12))
 def test_any_text_has_a_real_date_or_no_month(text: str) -> None:
     try:
@@ -118,6 +141,13 @@ def test_another_spelling_of_digits_is_refused(text: str) -> None:
 def test_letters_are_ascii_letters(text: str) -> None:
     with pytest.raises(InvalidId):
         DigitsGene(2, "%Y%m%d", letters=True).month(text)
+
+
+def test_an_integer_is_no_id_where_letters_may_stand() -> None:
+    family = Family("t", gene=DigitsGene(0, "%Y%m%d", letters=True))
+    assert family.table_name(id="2020040112345") == "t_202004"
+    with pytest.raises(InvalidId, match=r"is an integer; IDs .* are text"):
+        family.table_name(id=2020040112345)
 
 
 @pytest.mark.parametrize("time", ["240000", "236000", "235960", "99"])
