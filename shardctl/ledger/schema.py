@@ -166,9 +166,13 @@ def version(connection: Connection) -> int | None:
     Raises:
         Refused: it is newer than this shardctl knows.
     """
-    if not inspect(connection).has_table(meta.name):
-        return None
-    found: int | None = connection.scalar(select(meta.c.version).where(meta.c.name == "ledger"))
+    known = select(meta.c.version).where(meta.c.name == "ledger")
+    try:
+        found: int | None = connection.scalar(known)
+    except DBAPIError:  # every read asks for the version, so the table is looked for only here
+        if not inspect(connection).has_table(meta.name):
+            return None
+        found = connection.scalar(known)  # another has made it meanwhile
     if found is not None and found > VERSION:
         raise Refused(
             f"the ledger of this database has version {found}, made by a newer shardctl; this one "

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Clause, DropConstraint, ObjectName, Sql
+from shardctl.clause import Clause, Sql
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
-from shardctl.migrate.learn import existing_names
+from shardctl.migrate.learn import existing_names, names_existing
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
@@ -74,7 +74,8 @@ class Application:
         zone, wait = self.site.zone(table), self.site.lock_wait
         with database.connect(zone=zone, lock_wait=wait) as connection:
             database.dialect.claim(connection, self.lease.token)
-            sender = Sender(database.dialect, connection, self.lease, self._run)
+            session = database.dialect.connection_id(connection)
+            sender = Sender(database.dialect, connection, session, self.lease, self._run)
             for member in self._members(table):
                 done.append(self._table(sender, member, table, numbers))
                 self.site.report(TableDone(member.table))
@@ -109,7 +110,7 @@ class Application:
         clause, dialect = self.clauses[number], self.site.database.dialect
         names = names_for(self.site.families, member, dialect)
         lesson = self.lessons.get(table)
-        if lesson and _names_existing(clause):
+        if lesson and names_existing(clause):
             before = lesson.states[lesson.clauses.index(number)]
             own = self.site.look([member]).get(member.table)
             names = replace(names, existing=existing_names(before, own))
@@ -185,13 +186,3 @@ class Application:
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
-
-
-def _names_existing(clause: Clause) -> bool:
-    """Whether a clause speaks of an object whose name each table has for itself."""
-    return any(
-        isinstance(part, ObjectName) and part.existing
-        for action in clause.actions
-        if isinstance(action, Sql)
-        for part in action.parts
-    ) or any(isinstance(action, DropConstraint) for action in clause.actions)

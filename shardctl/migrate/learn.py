@@ -13,7 +13,16 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import member_of
-from shardctl.clause import Action, AddConstraint, Clause, Names, ObjectName, Part, Sql
+from shardctl.clause import (
+    Action,
+    AddConstraint,
+    Clause,
+    DropConstraint,
+    Names,
+    ObjectName,
+    Part,
+    Sql,
+)
 from shardctl.errors import AccessDenied, RevisionRefused
 from shardctl.migrate.locate import Lesson, details, locate
 from shardctl.migrate.loss import narrowing
@@ -91,6 +100,16 @@ def existing_names(declared: Structure | None, own: Structure | None) -> dict[tu
     return found
 
 
+def names_existing(clause: Clause) -> bool:
+    """Whether a clause speaks of an object whose name each table has for itself."""
+    return any(
+        isinstance(part, ObjectName) and part.existing
+        for action in clause.actions
+        if isinstance(action, Sql)
+        for part in action.parts
+    ) or any(isinstance(action, DropConstraint) for action in clause.actions)
+
+
 def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int) -> str:
     """Run one clause on the copy of its table; gives the text that the template would get."""
     dialect = scratch.dialect
@@ -113,8 +132,10 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
     structural = any(not isinstance(action, Sql) for action in clause.actions)
     definition = scratch.definition(clause.table) if structural else None
     text = worded(clause, dialect, scratch.families, declared, definition)
-    own = scratch.structure(clause.table)
-    names = replace(scratch.names(clause.table), existing=existing_names(before, own))
+    names = scratch.names(clause.table)
+    if names_existing(clause):
+        own = scratch.structure(clause.table)
+        names = replace(names, existing=existing_names(before, own))
     try:
         statements = tuple(
             statement

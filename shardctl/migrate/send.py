@@ -18,11 +18,13 @@ class Sender:
     """A session that runs a revision's clauses; it has claimed the lease's token.
 
     Attributes:
+        session: its id on the server; None where there is none.
         run: the revision and the direction under which the ledger knows them.
     """
 
     dialect: Dialect
     connection: Connection
+    session: int | None
     lease: Lease
     run: tuple[str, Direction]
 
@@ -37,9 +39,8 @@ class Sender:
             with self.dialect.transaction(self.connection):
                 self._send(statements)
                 return self._done(table, number, begun)
-        session = self.dialect.connection_id(self.connection)
         self.lease.ledger.begin_clauses(
-            self.connection, *self.run, [number], table, connection_id=session
+            self.connection, *self.run, [number], table, connection_id=self.session
         )
         self._send(statements)
         return self._done(table, number, begun)

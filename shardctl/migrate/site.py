@@ -68,7 +68,8 @@ class Site:
             return (Member("", table),)
         family = self.families[table]
         template = Member(table, family.template)
-        return (template, *in_waves(self.rosters()[table].months, family))
+        names = self.database.dialect.table_names(self.connection)
+        return (template, *in_waves(rosters({table: family}, names)[table].months, family))
 
     def zone(self, table: str) -> str:
         """The time zone in which clauses on a table run."""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row
 
 from shardctl.dialects.base import Size
 from shardctl.dialects.mysql import hidden, normal
-from shardctl.dialects.mysql.information_schema import TABLES, queries, rows
+from shardctl.dialects.mysql.information_schema import TABLES, Rows, queries, rows
 from shardctl.dialects.mysql.server import Server
 from shardctl.structure import (
     SELF,
@@ -65,7 +65,7 @@ def structures(
     """How tables look (see `Dialect.structures`)."""
     if not tables:
         return {}
-    read = {part: rows(connection, tables, query) for part, query in queries(server).items()}
+    read = _rows(connection, server, tables)
     found = {
         table: Structure(
             columns=_columns(read["columns"][table], server),
@@ -79,6 +79,21 @@ def structures(
     }
     found |= hidden.completed(connection, found)
     return {table: _without_implied_names(structure) for table, structure in found.items()}
+
+
+def _rows(connection: Connection, server: Server, tables: Collection[str]) -> dict[str, Rows]:
+    """What information_schema has of tables, by part; nothing is asked that cannot be there."""
+    asked = queries(server)
+
+    def read(part: str, tables: Collection[str] = tables) -> Rows:
+        return rows(connection, tables, asked[part])
+
+    found = {part: read(part) for part in ("tables", "columns", "indexes", "checks", "keys")}
+    partitioned = [
+        table for table, (head,) in found["tables"].items() if "partitioned" in (head.options or "")
+    ]
+    rules, partitions = read("rules", found["keys"]), read("partitions", partitioned)
+    return found | {"rules": rules, "partitions": partitions}
 
 
 def _columns(rows: Iterable[Row[Any]], server: Server) -> tuple[Column, ...]:
