@@ -6,11 +6,11 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
 from threading import Lock
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from shardctl.errors import ClockWentBack, ConfigError, GeneExhausted, InvalidGene, InvalidId
 from shardctl.family import Family
@@ -74,8 +74,9 @@ class Minter:
 
         Args:
             worker: this process's number, which no other process has that mints for the family;
-                a function that gives it, asked again after a fork; or where it is leased. None
-                where IDs are random.
+                a function that gives it, asked again after a fork; or where it is leased, which
+                alone catches a clock that was set back between two runs. None where IDs are
+                random.
             layout: how IDs are written, where the gene leaves that open.
             clock: nanoseconds since 1970, in UTC.
             sleep: waits for a number of seconds.
@@ -99,7 +100,8 @@ class Minter:
         )
         self._lock = Lock()
         self._grant: Grant | None = None
-        self._since = self._until = self._month_until = 0
+        self._since = self._until = 0
+        self._month_until = UNIX
         self._minted: Iterator[Minted] = iter(())
         if hasattr(os, "register_at_fork"):  # which cannot be undone: it must not keep us alive
             os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
@@ -147,8 +149,11 @@ class Minter:
     def _with_user(self, user: Id | None) -> Minted:
         if user is None:
             raise InvalidId(f"IDs of {self.family.name} bear a user's id: give user=")
-        minted = self._next()
-        return Minted(self.layout.with_user(minted.id, user), minted.instant)
+        id, instant = self._next()
+        minted = Minted(self.layout.with_user(id, user), instant)
+        if instant >= self._month_until:
+            self._enter(minted)
+        return minted
 
     def _turn(self, now: int) -> int:
         """Begin the tick of an instant; else, how many nanoseconds are to pass before."""
@@ -170,23 +175,22 @@ class Minter:
             return max(grant.since, since + unit) - now
         ids = self.layout.ids(tick, grant.number)
         instant = _instant(since)
-        if since >= self._month_until:
-            self._enter(instant, next(self.layout.ids(tick, grant.number)))
+        if instant >= self._month_until and not self._personal:
+            self._enter(Minted(next(self.layout.ids(tick, grant.number)), instant))
         # All of this is C, the iteration over a tick's IDs as well.
         self._minted = map(tuple.__new__, repeat(Minted), zip(ids, repeat(instant)))
         self._since, self._until = since, since + unit
         return 0
 
-    def _enter(self, instant: datetime, id: Id) -> None:
+    def _enter(self, minted: Minted) -> None:
         """Make sure, at the start and in each new month, that the family reads what is minted."""
         zone = self.family.zone
-        month = Month.of(instant, zone)
-        if not self.layout.personal and (read := self.family.read(id, instant).month) != month:
+        month = Month.of(minted.instant, zone)
+        if (read := self.family.read(minted.id, minted.instant).month) != month:
             raise InvalidGene(
-                f"ID {id}, minted in {month}, is read by {self.family.name} as {read}"
+                f"ID {minted.id}, minted in {month}, is read by {self.family.name} as {read}"
             )
-        end = (month + 1).start(zone)
-        self._month_until = (end - UNIX) // _MICROSECOND * 1000
+        self._month_until = (month + 1).start(zone).astimezone(UTC)
 
     def _granted(self, now: int) -> Grant:
         if self._workers is None:
@@ -260,7 +264,7 @@ def _instant(ns: int) -> datetime:
     return UNIX + ns // 1000 * _MICROSECOND
 
 
-def _forked(minter: weakref.ref[Any]) -> None:
+def _forked(minter: weakref.ref[Minter]) -> None:
     """In a child: what was begun is the parent's, and its lock may be held for ever."""
     if (mine := minter()) is not None:
         mine._lock = Lock()

@@ -296,6 +296,9 @@ def test_ids_that_the_family_would_not_take_are_not_made() -> None:
     minter = minter_of(TWITTER, Clock(MIDNIGHT), worker=1, first=Month(2027, 1))
     with pytest.raises(ImplausibleGene):
         minter()
+    personal = minter_of(TimestampGene(), Clock(MIDNIGHT), worker=1, first=Month(2027, 1))
+    with pytest.raises(ImplausibleGene):
+        personal(1234567890)
 
 
 # -- threads and processes ------------------------------------------------------------------------
