@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shardctl.errors import ConfigError, InvalidMonth
+from shardctl.errors import ConfigError, InvalidId, InvalidMonth
 from shardctl.family.reading import Reader, Reading
 from shardctl.family.route import Place, Route, quick, several
 from shardctl.family.scheme import Scheme, refuse_ambiguous
-from shardctl.gene import Gene, Id
+from shardctl.gene import Gene, Id, Span
 from shardctl.gene.base import shown
 from shardctl.gene.seal import Tag
 from shardctl.month import Month
@@ -232,6 +232,20 @@ class Family:
             InvalidId: and what `month` raises of it.
         """
         return self._reader.read(id, now)
+
+    def span(self, id: Id) -> Span:
+        """When an ID was made, as exactly as it tells: a millisecond, a day, a month.
+
+        Whether that time is plausible, `month` says.
+
+        Raises:
+            InvalidId: the ID has not the declared form, or bears no gene.
+        """
+        schemes = self._reader.schemes
+        scheme = schemes[0] if len(schemes) == 1 else self._reader.read(id).scheme
+        if scheme.gene is None:
+            raise InvalidId(f"ID {shown(id)} of {self.name} bears no gene, and so no time")
+        return scheme.gene.span(scheme.body(id), self.zone)
 
     def explain(self, id: Id, now: datetime | None = None) -> Iterator[tuple[str, str]]:
         """Each step from an ID to its table: what is looked at, and what it says.

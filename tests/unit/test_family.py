@@ -283,6 +283,16 @@ def test_a_gene_that_tells_the_day_agrees_with_any_time_of_it() -> None:
             ORDERS.month(id=order, instant=added, now=NOW)
 
 
+def test_an_id_tells_when_it_was_made() -> None:
+    made = MIDNIGHT - timedelta(milliseconds=1)
+    assert STAMPED.span(stamped(made)) == (made, MIDNIGHT)
+    day = datetime(2026, 11, 30, tzinfo=SHANGHAI)
+    assert ORDERS.span("20261130" + "0" * 20) == (day, day + timedelta(days=1))
+    for family, wrong in ((STAMPED, "x"), (Family("t_log"), "20261130")):
+        with pytest.raises(InvalidId):
+            family.span(wrong)
+
+
 def test_an_id_without_a_gene_goes_with_its_add_time() -> None:
     assert Family("t_log").month(id="anything", instant=NOW) == Month(2026, 11)
 
