@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     insert,
     inspect,
     select,
@@ -33,7 +34,7 @@ from shardctl.dialects import Dialect
 from shardctl.errors import Refused
 from shardctl.ledger.clock import Instant
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The version of the ledger's tables that this shardctl makes and reads."""
 
 FAMILIES_SINCE: Final = 3
@@ -46,6 +47,8 @@ LOCK: Final = "database"
 _LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 _Name = String(64)
 _Revision = String(255)
+_Id = String(191)
+_Number = BigInteger().with_variant(Integer(), "sqlite")  # which numbers no other type's rows
 
 metadata = MetaData()
 
@@ -53,7 +56,7 @@ metadata = MetaData()
 _OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
 
 
-def _table(name: str, *columns: Column[Any]) -> Table:
+def _table(name: str, *columns: Column[Any] | UniqueConstraint) -> Table:
     # The two servers are two dialects to SQLAlchemy, by the URL's scheme.
     options: dict[str, Any] = {}
     for flavour in ("mysql", "mariadb"):
@@ -158,6 +161,43 @@ worker = _table(
 )
 """Worker numbers of minters. `until_ms` is the high-water mark, in milliseconds since 1970: IDs
 with the number bear an earlier time. It only ever rises. Host and pid are for people."""
+
+# Of the three below commands make the tables alone; their rows are written by applications, each
+# within the transaction of the row that it speaks of. Constraints rather than indexes: CREATE
+# TABLE makes them along, where an index is a statement of its own that MySQL cannot be told to
+# leave out where it is there.
+
+registry = _table(
+    "shardctl_registry",
+    Column("family", _Name, primary_key=True),
+    Column("business", _Name, primary_key=True),
+    Column("client_id", _Id, primary_key=True),
+    Column("order_id", _Id, nullable=False),
+    Column("month", String(6), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    UniqueConstraint("family", "month", "business", "client_id", name="shardctl_registry_month"),
+)
+"""Which row of which month a caller's own number stands for. Since version 4."""
+
+journal = _table(
+    "shardctl_journal",
+    Column("id", _Number, primary_key=True),
+    Column("family", _Name, nullable=False),
+    Column("month", String(6), nullable=False),
+    Column("order_id", _Id, nullable=False),
+    Column("row", _LongText, nullable=False),
+    Column("reopened_at", Instant, nullable=False),
+    UniqueConstraint("family", "order_id", "id", name="shardctl_journal_order"),
+)
+"""What rows were before they were tried again under their number as new. Since version 4."""
+
+sweep = _table(
+    "shardctl_sweep",
+    Column("family", _Name, primary_key=True),
+    Column("name", _Name, primary_key=True),
+    Column("until", Instant, nullable=False),
+)
+"""Up to when sweepers have seen all rows. Since version 4."""
 
 
 def version(connection: Connection) -> int | None:

@@ -10,7 +10,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from shardctl import ledger, lock
@@ -18,6 +18,7 @@ from shardctl.clause import Clause, Param, Sql, TableName
 from shardctl.dialects import Database, open_database
 from shardctl.errors import LockLost, Refused
 from shardctl.ledger import Ledger, schema
+from shardctl.ledger.clock import utc_now
 from shardctl.lock import Lease
 from shardctl.month import Month
 from shardctl.structure import Column, Structure
@@ -82,6 +83,29 @@ def test_making_the_ledger_twice_leaves_it_as_it_is(
     ledger.ensure(connection, database.dialect)
     assert everything(connection) == before
     assert ledger.version(connection) == ledger.VERSION
+
+
+def test_a_ledger_of_the_third_version_gets_the_tables_of_the_fourth(
+    database: Database, connection: Connection
+) -> None:
+    ledger.ensure(connection, database.dialect)
+    complete = database.dialect.table_names(connection)
+    for name in ("registry", "journal", "sweep"):
+        connection.exec_driver_sql(f"DROP TABLE shardctl_{name}")
+    connection.exec_driver_sql("UPDATE shardctl_meta SET version = 3")
+    ledger.ensure(connection, database.dialect)
+    assert ledger.version(connection) == ledger.VERSION
+    assert database.dialect.table_names(connection) == complete
+    for table in (schema.registry, schema.journal, schema.sweep):
+        assert connection.execute(table.select()).all() == []
+
+
+def test_the_journal_numbers_its_rows(connection: Connection, database: Database) -> None:
+    ledger.ensure(connection, database.dialect)
+    row = {"family": "t_order", "month": "202611", "order_id": "1", "row": "{}"}
+    for _ in range(2):
+        connection.execute(schema.journal.insert().values(**row, reopened_at=utc_now()))
+    assert [number for (number,) in connection.execute(select(schema.journal.c.id))] == [1, 2]
 
 
 def test_many_make_the_ledger_at_once(database: Database, connection: Connection) -> None:
