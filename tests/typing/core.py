@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, assert_type
 
-from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    MetaData,
+    Named,
+    Select,
+    String,
+    Table,
+    TypedColumns,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shardctl import DigitsGene, Family, Month
-from shardctl.tables import MonthlyTable
+from shardctl.tables import InstantType, MonthlyTable
 
 orders = Family("t_order", key=("order_id",), gene=DigitsGene(0, "%Y%m%d"))
 t_order = Table("t_order", MetaData(), Column("order_id", String(28), primary_key=True))
@@ -44,6 +56,27 @@ class OrderTable(Table):
 assert_type(MonthlyTable(orders, OrderTable("t_order", MetaData())).month(january), OrderTable)
 
 
+class Columns(TypedColumns):
+    """Columns whose types mypy knows are known in every month."""
+
+    order_id = Column(String(28), primary_key=True)
+    coin: Named[int]
+    create_time = Column(DateTime)
+
+
+typed = MonthlyTable(orders, Table("t_order", MetaData(), Columns))
+assert_type(typed.month(january), Table[Columns])
+assert_type(typed.for_id("2020010100000001").c.coin, Column[int])
+assert_type(typed.template.c.create_time, Column[datetime])
+assert_type(
+    select(typed.month(january).c.order_id, typed.month(january).c.create_time),
+    Select[str, datetime],
+)
+
+instants = InstantType(DateTime(), orders.zone)
+assert_type(instants.stored(datetime(2020, 1, 1, tzinfo=UTC)), date)
+
+
 def watched(engine: Engine, async_engine: AsyncEngine) -> None:
     table.watch(engine)
     table.watch(async_engine)
@@ -55,6 +88,7 @@ print(table.c)  # E: [attr-defined]
 table.insert()  # E: [attr-defined]
 table.month()  # E: [call-arg]
 table.for_instant()  # E: [call-arg]
+print(typed.c.coin)  # E: [attr-defined]
 
 # What names no month.
 table.month(202001)  # E: [arg-type]
@@ -63,6 +97,8 @@ table.for_id(2020.0)  # E: [arg-type]
 table.for_id(b"2020010100000001")  # E: [arg-type]
 table.for_id(None)  # E: [arg-type]
 table.for_instant("2020-01-01")  # E: [arg-type]
+table.for_instant(date(2020, 1, 1))  # E: [arg-type]
+instants.stored("2020-01-01")  # E: [arg-type]
 
 # What is no family, no gene, no table.
 MonthlyTable("t_order", t_order)  # E: [call-overload]
