@@ -102,11 +102,6 @@ class InstantType(TypeDecorator[Any]):
         """What the server's own type is."""
         return self.declared.dialect_impl(dialect)
 
-    @property
-    def comparator_factory(self) -> Any:  # type: ignore[override]  # as TypeDecorator has it
-        """The declared type's operators, without a step in between."""
-        return self.declared.comparator_factory
-
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """The instant as the column holds it.
 

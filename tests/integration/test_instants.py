@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -263,6 +264,7 @@ def test_an_hour_that_clocks_show_twice_is_read_as_its_first_pass(sessions: Sess
         (datetime(2026, 11, 30, 16), "2026-11-30T16:00:00 has no time zone"),  # noqa: DTZ001
         ("2026-11-30 16:00:00", "an aware datetime, not '2026-11-30 16:00:00'"),
         (1796054400, "an aware datetime, not 1796054400"),
+        (True, "an aware datetime, not True"),
         (timedelta(1), "an aware datetime, not datetime.timedelta"),
     ],
 )
@@ -276,6 +278,7 @@ def test_what_is_no_aware_datetime_is_refused_whether_stored_or_compared(
         for statement in (
             insert(table).values(id=1, create_time=given),
             select(table).where(table.c.create_time >= given),
+            select(table).where(table.c.create_time == given),
             select(table).where(table.c.create_time.in_([given])),
         ):
             with pytest.raises(InvalidInstant, match=words):
@@ -348,6 +351,13 @@ def test_a_time_column_of_the_user_s_own_type_and_other_columns_are_left_alone()
     assert type(table.c.paid.type) is DateTime
     assert isinstance(table.c.added.type, InstantType)  # and no key's type, in the primary key
     assert type(declared.c.added.type) is BigInteger
+
+
+def test_a_table_with_a_time_column_can_be_pickled() -> None:
+    for type_, unit, _ in KINDS.values():
+        condition = orders(type_, unit).month(NOVEMBER).c.create_time > TURN
+        again = pickle.loads(pickle.dumps(condition))
+        assert again.left.type.stored(TURN) == TURN
 
 
 # -- how a server answers --------------------------------------------------------------------------
