@@ -224,5 +224,6 @@ FAMILY: Keys = {
     "suffix": (lambda v: Suffix(_name(v)), 'one year and one month, such as "_%Y%m"'),
     "template": (_name, "the name of a table"),
     "skew": (_skew, 'a time such as "5s", "500ms" or "1m"'),
+    "state": (_name, "the column of a row's state"),
     "premake": (_count, f"a number of months from 0 to {_MOST}"),
 }

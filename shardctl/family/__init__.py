@@ -35,6 +35,7 @@ class Family:
         key: the columns that are unique within a month; the last one named holds the ID.
         time: the column of the add-time.
         time_unit: "" for DATETIME, TIMESTAMP and DATE; "s" or "ms" for an integer column.
+        state: the column of a row's state; "" where rows have none, or it does not matter.
         gene: where in an ID its month stands; None routes by add-time alone.
         length: how long an ID may be, in characters; empty for any length.
         check: whether two check digits end an ID.
@@ -55,6 +56,7 @@ class Family:
     key: tuple[str, ...] = ()
     time: str = ""
     time_unit: str = ""
+    state: str = ""
     gene: Gene | None = None
     length: tuple[int, ...] = ()
     check: bool = False

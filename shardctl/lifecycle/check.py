@@ -99,7 +99,7 @@ def _of_template(
         )
     columns = {column.name: column for column in structure.columns}
     declared = site.families[name]
-    for column in filter(None, (*declared.key, declared.time)):
+    for column in filter(None, (*declared.key, declared.time, declared.state)):
         if column not in columns:
             yield Problem(
                 f"the configuration names column {column}, which the template has not",
@@ -108,6 +108,15 @@ def _of_template(
             )
         elif column in declared.key and (reason := _loose(columns[column])):
             yield Problem(f"key column {column} {reason}", name, template, "warning")
+    wanted = tuple(filter(None, (declared.state, declared.time)))
+    if declared.state in columns and not _has_index(structure, wanted):
+        yield Problem(
+            f"no index begins with ({', '.join(wanted)}): a sweep for what is stuck reads months "
+            "as a whole; let a revision add one",
+            name,
+            template,
+            "warning",
+        )
 
 
 def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
@@ -134,6 +143,15 @@ def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
                 month.table,
                 "warning" if only_order else "error",
             )
+
+
+def _has_index(structure: Structure, columns: tuple[str, ...]) -> bool:
+    """Whether an index that the server uses begins with these columns."""
+    return any(
+        tuple(part.column for part in index.parts[: len(columns)]) == columns
+        for index in structure.indexes
+        if index.kind in ("primary", "unique", "key") and not index.invisible
+    )
 
 
 def _loose(column: Column) -> str:

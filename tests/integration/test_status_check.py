@@ -155,6 +155,23 @@ def test_a_key_that_takes_different_ids_for_one_is_a_warning(tmp_path: Path, url
     assert "order_id is compared by" in problem.message
 
 
+def test_a_state_without_the_index_for_a_sweep_is_a_warning(tmp_path: Path, url: str) -> None:
+    project = Project.make(tmp_path / "project", url, FAMILY + '\nstate = "status"')
+    project.sql(*orders("t_order"))
+    project.sql("CREATE INDEX ix_other ON t_order (create_time, status)")
+    wanted = "no index begins with (status, create_time)"
+    assert [wanted in each.message for each in problems(project, "warning")].count(True) == 1
+
+    project.sql("CREATE INDEX ix_sweep ON t_order (status, create_time, user_id)")
+    assert not any(wanted in each.message for each in problems(project, "warning"))
+
+
+def test_a_state_that_the_template_lacks_is_an_error(tmp_path: Path, url: str) -> None:
+    project = Project.make(tmp_path / "project", url, '[families.t_order]\nstate = "state"')
+    project.sql(*orders("t_order"))
+    assert any("column state," in problem.message for problem in problems(project))
+
+
 def test_lookalikes_are_told_with_the_reason(project: Project) -> None:
     project.sql(*orders("t_order_202601_bak", "t_order_202613", "t_order_item_202601"))
     skipped = dict(one(project).skipped)

@@ -76,6 +76,7 @@ def test_a_family_may_leave_everything_to_defaults(tmp_path: Path) -> None:
     [
         ('key = "order_id"', ("key", ("order_id",))),
         ('time = "create_time"', ("time", "create_time")),
+        ('state = "status"', ("state", "status")),
         ('gene = "none"', ("gene", None)),
         ('gene = "snowflake twitter"', ("gene", TWITTER)),
         ('gene = { kind = "timestamp", unit = "s" }', ("gene", TimestampGene("s"))),
