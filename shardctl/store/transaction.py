@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import uniform
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from shardctl.dialects.mysql import errors as mysql
 from shardctl.dialects.sqlite import errors as sqlite
 from shardctl.errors import InDoubt, NotStored, TransactionLost
 
 T = TypeVar("T")
+
+_IN_TRANSACTION: Final = 1  # SERVER_STATUS_IN_TRANS of the protocol
+
+
+def wait(seconds: float) -> None:
+    """Let time pass; under asyncio, where SQLAlchemy runs this in a greenlet, for others to run."""
+    if "greenlet" in sys.modules and in_greenlet():
+        await_only(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Retry:
     patience: timedelta = timedelta(seconds=10)
     pause: float = 0.01
     longest: float = 0.5
-    sleep: Callable[[float], object] = time.sleep
+    sleep: Callable[[float], object] = wait
 
     def pauses(self) -> Iterator[float]:
         """A pause before each further attempt, until patience is over."""
@@ -62,22 +76,19 @@ def settle(
 
     Raises:
         NotStored: deadlocks, locks or an unreachable server were in the way for too long.
-        InDoubt: the connection broke off when the COMMIT was under way.
+        InDoubt: the connection broke off when what commits was under way.
     """
     pauses = retry.pauses()
     while True:
         try:
-            with engine.connect() as connection:
+            with _opened(engine) as connection:
                 return _once(connection, work, what, single)
         except DBAPIError as error:
-            if not _passes(error):
+            if not passes(error):
                 raise
             pause = next(pauses, None)
             if pause is None:
-                raise NotStored(
-                    f"{what}: nothing was stored, the server said again and again: {error.orig}; "
-                    "send the same request later"
-                ) from error
+                raise _not_stored(error, what) from error
         retry.sleep(pause)
 
 
@@ -85,35 +96,49 @@ def settle(
 def within(connection: Connection, what: str) -> Iterator[None]:
     """A part of the caller's transaction, which is never committed here, and never repeated.
 
+    Where the caller's connection commits each statement by itself there is none, and what is
+    lost is that statement alone.
+
     Raises:
         TransactionLost: the server undid the whole transaction. It is closed, so that nothing is
             added to what is gone and taken for the rest.
         NotStored: others held a row for too long; the caller's transaction stands.
+        InDoubt: the connection, which commits by itself, broke off.
     """
+    by_itself = autocommits(connection)
     try:
         yield
     except DBAPIError as error:
-        if is_undone(error) or is_lost(error):
-            if (transaction := connection.get_transaction()) is not None:
-                transaction.rollback()
-            raise TransactionLost(
-                f"{what}: the server undid the whole transaction ({error.orig}); repeat it from "
-                "its beginning"
-            ) from error
-        if is_locked(error):
-            raise NotStored(
-                f"{what}: nothing was stored, others hold the row ({error.orig}); send the same "
-                "request later"
-            ) from error
-        raise
+        if not passes(error):
+            raise
+        if by_itself:
+            raise (_in_doubt if _is_doubtful(error) else _not_stored)(error, what) from error
+        if is_locked(error) and not _undoes_on_timeout(connection, error):
+            raise _not_stored(error, what) from error
+        if (transaction := connection.get_transaction()) is not None:
+            _undo(connection, transaction.rollback)
+        raise TransactionLost(
+            f"{what}: the server undid the whole transaction ({error.orig}); repeat it from its "
+            "beginning"
+        ) from error
 
 
 def autocommits(connection: Connection) -> bool:
-    """Whether each statement is committed by itself; the driver knows, nothing is asked."""
+    """Whether each statement is committed by itself; the driver knows, nothing is asked.
+
+    Not within a transaction that was begun by hand, or by a listener to SQLAlchemy's own.
+    """
     driver: Any = connection.connection.driver_connection
-    if hasattr(driver, "get_autocommit"):
-        return bool(driver.get_autocommit())
-    return getattr(driver, "isolation_level", "") is None  # sqlite3, aiosqlite
+    if hasattr(driver, "get_autocommit"):  # those for MySQL; they keep the server's last word
+        in_transaction = getattr(driver, "server_status", 0) & _IN_TRANSACTION
+        return bool(driver.get_autocommit()) and not in_transaction
+    by_itself = getattr(driver, "isolation_level", "") is None  # sqlite3, aiosqlite
+    return by_itself and not driver.in_transaction
+
+
+def passes(error: DBAPIError) -> bool:
+    """Whether nothing is stored by a transaction that met this, for a reason that may pass."""
+    return is_undone(error) or is_locked(error) or is_lost(error) or mysql.is_unreachable(error)
 
 
 def is_undone(error: DBAPIError) -> bool:
@@ -131,32 +156,67 @@ def is_lost(error: DBAPIError) -> bool:
     return mysql.is_connection_lost(error)
 
 
+@contextmanager
+def _opened(engine: Engine) -> Iterator[Connection]:
+    connection = engine.connect()
+    try:
+        yield connection
+    finally:
+        # What is stored is known by now, and a connection that broke off since has no say in it.
+        _undo(connection, connection.close)
+        connection.close()
+
+
 def _once(connection: Connection, work: Callable[[Connection], T], what: str, single: bool) -> T:
+    connection.begin()  # sends nothing, but lets listeners begin a transaction their way
     by_itself = autocommits(connection)
     if by_itself and single:
-        try:
+        with _doubted(what):
             return work(connection)
-        except DBAPIError as error:
-            if _is_doubtful(error):
-                raise _doubt(error, what) from error
-            raise
-    if by_itself:  # SQLAlchemy's own BEGIN, COMMIT and ROLLBACK would do nothing here
+    if by_itself:  # SQLAlchemy's own BEGIN, COMMIT and ROLLBACK are nothing here
         connection.exec_driver_sql("BEGIN")
     try:
         result = work(connection)
     except BaseException:
         if by_itself and not connection.invalidated:  # a session that broke off has none
-            connection.exec_driver_sql("ROLLBACK")
-        raise  # and the connection, when it is given back, rolls back
-    try:
+            _undo(connection, partial(connection.exec_driver_sql, "ROLLBACK"))
+        raise  # and the connection, when it is closed, rolls back
+    with _doubted(what):
         if by_itself:
             connection.exec_driver_sql("COMMIT")
-        connection.commit()
+        else:
+            connection.commit()
+    return result
+
+
+def _undo(connection: Connection, how: Callable[[], object]) -> None:
+    """Roll back; where that fails, let go of the session, whose end does it.
+
+    The error that led here is the one to be told, not the one that follows from it.
+    """
+    try:
+        how()
+    except DBAPIError:
+        if not connection.invalidated:
+            connection.invalidate()
+
+
+def _undoes_on_timeout(connection: Connection, error: DBAPIError) -> bool:
+    """Whether the server undoes a whole transaction that waits for a row too long."""
+    return mysql.is_lock_timeout(error) and bool(
+        connection.exec_driver_sql("SELECT @@innodb_rollback_on_timeout").scalar()
+    )
+
+
+@contextmanager
+def _doubted(what: str) -> Iterator[None]:
+    """Statements that commit."""
+    try:
+        yield
     except DBAPIError as error:
         if _is_doubtful(error):
-            raise _doubt(error, what) from error
+            raise _in_doubt(error, what) from error
         raise
-    return result
 
 
 def _is_doubtful(error: DBAPIError) -> bool:
@@ -164,13 +224,14 @@ def _is_doubtful(error: DBAPIError) -> bool:
     return is_lost(error) and not mysql.is_unsent(error)
 
 
-def _doubt(error: DBAPIError, what: str) -> InDoubt:
+def _in_doubt(error: DBAPIError, what: str) -> InDoubt:
     return InDoubt(
         f"{what}: the connection broke off at COMMIT ({error.orig}), so that it may be stored or "
         "not; send the same request again, or call resolve()"
     )
 
 
-def _passes(error: DBAPIError) -> bool:
-    """Whether nothing was stored, for a reason that may be gone the next time."""
-    return is_undone(error) or is_locked(error) or is_lost(error) or mysql.is_unreachable(error)
+def _not_stored(error: DBAPIError, what: str) -> NotStored:
+    return NotStored(
+        f"{what}: nothing was stored, the server said: {error.orig}; send the same request later"
+    )
