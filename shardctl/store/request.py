@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Table
 
-from shardctl.errors import ConfigError, GeneMismatch, InvalidId
-from shardctl.gene import Id
+from shardctl.errors import ConfigError, GeneMismatch, InvalidId, InvalidInstant
+from shardctl.gene import Id, Span
 from shardctl.month import Month
 from shardctl.tables import MonthlyTable
 
@@ -75,6 +75,7 @@ class Requests:
 
         Raises:
             InvalidId: and what `Family.month` raises of an ID.
+            InvalidInstant: the add-time is naive, or no time.
         """
         id, family, time = self._id(values), self.table.family, self.time
         month = family.month(id=id)
@@ -82,13 +83,13 @@ class Requests:
         if time is None:
             return Request(id, month, table, values, None)
         since, until = family.span(id)
-        instant = values.get(time)
-        if instant is None:
-            instant = since if until - since <= EXACT else self.clock()
-            values = {**values, time: instant}
+        given = values.get(time)
+        if given is None:
+            given = since if until - since <= EXACT else self.clock()
+            values = {**values, time: given}
+        instant = self._instant(given, (since, until))
         refused = None
-        naive = instant.tzinfo is None
-        if naive or not since - family.skew <= instant <= until + family.skew:
+        if not since - family.skew <= instant <= until + family.skew:
             try:
                 family.month(id=id, instant=instant)
             except GeneMismatch as error:
@@ -101,7 +102,7 @@ class Requests:
         Raises:
             InvalidId: there is no ID.
             ConfigError: the family names no column for the add-time.
-            InvalidMonth: the add-time is naive.
+            InvalidInstant: the add-time is naive, or no time.
         """
         id = self._id(values)
         if (time := self.time) is None:
@@ -109,13 +110,33 @@ class Requests:
                 f"IDs of {self.table.family.name} bear no gene, and it names no column for the "
                 "add-time: set 'time'"
             )
-        instant = values.get(time) or self.clock()
+        given = values.get(time)
+        if given is None:
+            given = self.clock()
+            values = {**values, time: given}
+        instant = self._instant(given)
         month = self.table.family.month(instant=instant)
-        return Request(id, month, self.table.month(month), {**values, time: instant}, instant)
+        return Request(id, month, self.table.month(month), values, instant)
 
     def moved(self, request: Request, month: Month) -> Request:
         """The same request, in another month."""
         return replace(request, month=month, table=self.table.month(month))
+
+    def _instant(self, given: Any, near: Span | None = None) -> datetime:
+        """An add-time; of a day without time its beginning, or what is the nearest to a span."""
+        if isinstance(given, datetime):
+            if given.tzinfo is not None:
+                return given
+            raise InvalidInstant(
+                f"{given.isoformat()} has no time zone, and so may be another month's: give an "
+                "aware datetime"
+            )
+        if not isinstance(given, date):
+            raise InvalidInstant(f"an add-time is an aware datetime, not {given!r}")
+        zone = self.table.family.zone
+        begin = datetime.combine(given, time.min, zone)
+        end = datetime.combine(given, time.max, zone)
+        return min(max(near[0], begin), end) if near else begin
 
     def _id(self, values: Mapping[str, Any]) -> Id:
         missing = [name for name in self.key if values.get(name) is None]

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -162,9 +162,10 @@ def _opened(engine: Engine) -> Iterator[Connection]:
     try:
         yield connection
     finally:
-        # What is stored is known by now, and a connection that broke off since has no say in it.
-        _undo(connection, connection.close)
-        connection.close()
+        # What is stored is known by now: a connection that breaks off here has no say in it.
+        with suppress(DBAPIError):
+            connection.close()
+        connection.close()  # which SQLAlchemy 2.0 has not yet given back then
 
 
 def _once(connection: Connection, work: Callable[[Connection], T], what: str, single: bool) -> T:
