@@ -43,9 +43,10 @@ class InstantType(TypeDecorator[Any]):
     A DATETIME holds the time that clocks of the family's zone show. Where they are set back, the
     hour that they show twice is read as its first pass. A DATE holds the day in that zone, takes
     a date too, and comes back as one. An integer counts seconds or milliseconds of Unix time.
-    A TIMESTAMP is sent and read as Unix time, so that the session's zone does not matter, unless
-    that one's clocks are set back: the hour that they show twice cannot be written apart. SQLite
-    has no TIMESTAMP, and holds what a DATETIME does.
+    A TIMESTAMP is sent and read as Unix time, so that the session's zone does not matter, but for
+    one hour where that one's clocks are set back: what is written or compared then may be taken
+    for an hour later. PyMySQL's `executemany` sends such rows one by one; `insert().values([…])`
+    does not. SQLite has no TIMESTAMP, and holds what a DATETIME does.
 
     What is finer than the column is cut off before it is sent.
 

@@ -28,7 +28,8 @@ class MonthlyModel:
     `Order` itself is mapped to nothing, so that a statement for which the month was forgotten
     fails at once. A month's class is a subclass of it, with a mapper and an identity of its own:
     the same ID in two months is two objects. `Base.metadata` gets the family's declared table,
-    as Alembic wants it, and no months. Relationships are declared by
+    as Alembic wants it, and no months. The family's time column takes aware datetimes, and an
+    object that was read has it in UTC. Relationships are declared by
     `shardctl.tables.relationship`. `__month__` tells the month of a class or an object.
     """
 
