@@ -126,6 +126,40 @@ class TransactionLost(Unsettled):
     """A deadlock or a broken connection undid the caller's whole transaction, which is closed."""
 
 
+class RowMissing(ShardctlError):
+    """A row that is to be changed is not there: never stored, or deleted."""
+
+
+class StateConflict(ShardctlError):
+    """A row is in a state from which the one asked for cannot be had in one step.
+
+    Attributes:
+        stored: the state that it is in.
+        asked: the state that it was to be in.
+    """
+
+    def __init__(self, message: str, stored: Any, asked: Any) -> None:
+        super().__init__(message, stored, asked)
+        self.message = message
+        self.stored = stored
+        self.asked = asked
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class OwnTransactionNeeded(ShardctlError):
+    """What was asked for may have to be undone, which would undo the caller's transaction."""
+
+
+class RowGone(ShardctlError):
+    """The registry names a row that is not there any more."""
+
+
+class LedgerMissing(ShardctlError):
+    """A table of shardctl's own is not there; the message says what makes it."""
+
+
 # -- usage, configuration, the way to the server --------------------------------------------
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from shardctl.errors import Conflict, InDoubt, NotStored, TransactionLost, TwinId, Unsettled
+from shardctl.errors import (
+    Conflict,
+    InDoubt,
+    NotStored,
+    RowMissing,
+    StateConflict,
+    TransactionLost,
+    TwinId,
+    Unsettled,
+)
+from shardctl.store.advance import Advance
 from shardctl.store.outcome import Outcome
 from shardctl.store.placing import SameTime
 from shardctl.store.store import Store
 from shardctl.store.transaction import Retry
 
 __all__ = [
+    "Advance",
     "Conflict",
     "InDoubt",
     "NotStored",
     "Outcome",
     "Retry",
+    "RowMissing",
     "SameTime",
+    "StateConflict",
     "Store",
     "TransactionLost",
     "TwinId",

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from shardctl.errors import ConfigError
+from shardctl.gene import Id
+from shardctl.month import Month
+from shardctl.store.address import address, months_told
+from shardctl.store.advance import Advance, advance, settable
 from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Parameters
 from shardctl.store.placing import ByGene, Placing, SameTime
 from shardctl.store.request import Requests
+from shardctl.store.states import States, state_column
 from shardctl.store.transaction import Retry, settle, within
 from shardctl.store.write import Writer
 from shardctl.tables import MonthlyTable
+
+T = TypeVar("T")
 
 
 class Store:
@@ -29,6 +37,9 @@ class Store:
             compared.
         ignore: columns that a repeated request may give otherwise, such as the caller's address.
         secret: columns whose values no error and no log is to show.
+        state: the column of the state, which is mutable; by default the family's.
+        states: from each state to those that may come right after it, such as
+            `{1: (2, 4), 2: (3,)}`; for `advance`.
         placing: how a row finds its month where its ID bears no gene; by default, by the add-time
             that the caller repeats.
         retry: how often a transaction of the store's own is repeated.
@@ -45,15 +56,19 @@ class Store:
         mutable: Collection[str] = (),
         ignore: Collection[str] = (),
         secret: Collection[str] = (),
+        state: str = "",
+        states: Mapping[Any, Collection[Any]] | None = None,
         placing: Placing | None = None,
         retry: Retry | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.table = table
-        self.mutable = frozenset(mutable)
         self._requests = Requests.of(table, clock)
+        self._state = state or state_column(table)
+        self._states = States.of(table.declared, self._state, states) if states else None
+        self.mutable = frozenset((*mutable, *filter(None, [self._state])))
         key, time = self._requests.key, self._requests.time
-        without = {*mutable, *ignore, *key, *filter(None, [time])}
+        without = {*self.mutable, *ignore, *key, *filter(None, [time])}
         self._parameters = Parameters.of(table.declared, without=without, secret=secret)
         self._writer = Writer(table.family, key, self._parameters)
         self._placing = placing or (ByGene() if table.family.gene else SameTime())
@@ -100,3 +115,56 @@ class Store:
         server, unseen, and commit later. The INSERT waits for it.
         """
         return self.create(engine, values)
+
+    def advance(
+        self,
+        bind: Engine | Connection,
+        id: Id | Mapping[str, Any],
+        *,
+        to: Any,
+        values: Mapping[str, Any] | None = None,
+        instant: datetime | None = None,
+        month: Month | None = None,
+    ) -> Advance:
+        """Move a row on to a state, from one that has an edge to it; repeated, it is done once.
+
+        A row that is in that state, or past it on the graph, was moved on earlier: nothing is
+        changed then, whatever `values` says. Transactions are as in `create`.
+
+        Args:
+            id: the row's; where the key has further columns, the values of all, by column.
+            to: the state.
+            values: mutable columns to set with it.
+            instant: the row's add-time, aware, where IDs bear no gene.
+            month: its month, where IDs bear no gene and it is known.
+
+        Raises:
+            StateConflict: the row is in a state from which no single step leads there.
+            RowMissing: there is no such row.
+            ConfigError: the store has no graph, or a column is not mutable.
+            InDoubt, NotStored, TransactionLost, InvalidId, MonthMissing: as `create`.
+        """
+        if (states := self._states) is None:
+            raise ConfigError(f"{self.table!r} has no graph: Store(state=…, states=…) declares it")
+        states.known(to)
+        settable(values or {}, self.mutable, states, self.table.family.name)
+        at = address(self._requests, id, instant=instant, month=month)
+
+        def work(connection: Connection) -> Advance:
+            with months_told(self.table.family):
+                return advance(connection, states, at, to, values or {})
+
+        return self._carry_out(bind, work, at.what, single=True)
+
+    def _carry_out(
+        self,
+        bind: Engine | Connection,
+        work: Callable[[Connection], T],
+        what: str,
+        *,
+        single: bool = False,
+    ) -> T:
+        if isinstance(bind, Engine):
+            return settle(bind, work, self._retry, what, single=single)
+        with within(bind, what):
+            return work(bind)

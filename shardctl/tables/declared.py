@@ -21,7 +21,8 @@ def check(family: Family, table: Table) -> None:
     """
     if table.name not in (family.name, family.template):
         raise ConfigError(f"table {table.name} is declared for family {family.name}: not its name")
-    missing = {*family.key, *filter(None, [family.time])} - {column.name for column in table.c}
+    named_there = {*family.key, *filter(None, [family.time, family.state])}
+    missing = named_there - {column.name for column in table.c}
     if missing:
         raise ConfigError(
             f"family {family.name} names the columns {', '.join(sorted(missing))}, "
