@@ -18,6 +18,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.nursery import Nursery, opened
 from tests.servers import FLAVOURS, Server, Unusable, acquire, missing
 
 # Two processes share two cores with two servers: an example that took long has proved nothing.
@@ -114,11 +115,18 @@ def url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """A process that has everything loaded, and starts others in no time."""
+    with opened() as nursery:
+        yield nursery
+
+
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run_cli(tmp_path: Path) -> RunCli:
+def run_cli(tmp_path: Path, nursery: Nursery) -> RunCli:
     """``run_cli("status", "--json")`` runs the command line in a process of its own.
 
     ``cwd`` is the test's `tmp_path` unless given; ``env`` is added to the environment, ``input``
@@ -126,21 +134,19 @@ def run_cli(tmp_path: Path) -> RunCli:
     """
 
     def run(
-        *args: str,
-        cwd: Path = tmp_path,
-        env: Mapping[str, str] | None = None,
-        input: str | None = None,
-        timeout: float = 60,
+        *args: str, cwd: Path = tmp_path, env: Mapping[str, str] | None = None, input: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "shardctl", *args],
-            cwd=cwd,
-            env={**os.environ, "COLUMNS": "120", "PYTHONUTF8": "1", **(env or {})},
-            input=input or "",
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-        )
+        return nursery.start("shardctl", *args, cwd=cwd, env=env, input=input).completed(*args)
+
+    return run
+
+
+@pytest.fixture
+def run_fresh(tmp_path: Path) -> RunCli:
+    """The same in a process that has nothing loaded yet, as a shell starts it."""
+
+    def run(*args: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "shardctl", *args]
+        return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
 
     return run

@@ -1,27 +1,28 @@
-"""A process that has everything loaded, forks, and kills its children at a chosen statement.
-
-Loading takes longer than a whole upgrade; so one process loads once, and each trial is a fork
-of it. It takes one JSON document a line and answers with one: see `Nursery`.
-"""
+"""Commands that are killed at a chosen statement, and what they had written until then."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import secrets
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
+from itertools import count
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+import shardctl
+from shardctl.lifecycle.adopt import adopt
+from shardctl.lifecycle.premake import premake
+from shardctl.migrate import commands
+from tests.nursery import Nursery
 
 _WRITES = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?"
@@ -32,7 +33,7 @@ _WRITES = re.compile(
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one child: killed, or through with its command after so many writes."""
+    """What became of one process: killed, or through with its command after so many writes."""
 
     killed: bool
     exit_code: int
@@ -40,67 +41,68 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Nursery:
-    """The loaded process."""
+class Trials:
+    """Commands of one project, each in a process of its own."""
 
-    process: subprocess.Popen[str]
+    nursery: Nursery
+    folder: Path
 
-    def run(self, folder: Path, command: str, *, kill_at: int | None = None) -> Trial:
-        """Run a command of a project in a child.
+    def run(self, command: str, *, kill_at: int | None = None) -> Trial:
+        """Run a command.
 
         Args:
             command: a Python expression on `config`, `commands`, `premake`, `adopt`, and
                 `now(year, month, day)`.
             kill_at: the writing statement or the file put in its place, counted from 0, before
-                which the child is killed.
+                which the process is killed.
         """
-        assert self.process.stdin
-        assert self.process.stdout
-        number = secrets.token_hex(4)
-        asked = {"number": number, "folder": str(folder), "command": command, "kill_at": kill_at}
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        # A test that was stopped while it waited has left its answer behind.
-        answer = json.loads(self.process.stdout.readline())
-        while answer["number"] != number:
-            answer = json.loads(self.process.stdout.readline())
-        return Trial(answer["killed"], answer["exit_code"], tuple(answer["writes"]))
+        asked = {"folder": str(self.folder), "command": command, "kill_at": kill_at}
+        child = self.nursery.start("tests.killing", json.dumps(asked))
+        out, err = child.communicate()
+        killed = child.wait() == -signal.SIGKILL
+        assert killed or not err, err
+        return Trial(killed, child.wait(), tuple(json.loads(line) for line in out.splitlines()))
+
+    def through(self, command: str) -> Trial:
+        """Run a command that nothing disturbs."""
+        trial = self.run(command)
+        assert trial.exit_code == 0
+        return trial
+
+    def killed(
+        self,
+        command: str,
+        *,
+        first: int = 0,
+        every: int,
+        before: Callable[[], object] = lambda: None,
+    ) -> Iterator[str]:
+        """Kill a command again and again, each time later, until it is through before that.
+
+        Args:
+            first: the first write at which it is killed, counted from 0.
+            every: how many writes lie between two kills.
+            before: what is to be done before each time.
+
+        Yields:
+            In words, where it was killed.
+        """
+        for kill_at in count(first, every):
+            before()
+            trial = self.run(command, kill_at=kill_at)
+            yield f"killed at {kill_at}, after {trial.writes[-1:]}"
+            if not trial.killed:
+                break
 
 
-@contextmanager
-def nursery() -> Iterator[Nursery]:
-    """The loaded process, for the length of a block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.killing"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        cwd=Path(__file__).parent.parent,
-    )
-    with process:
-        yield Nursery(process)
-        assert process.stdin
-        process.stdin.close()
-
-
-def _child(asked: dict[str, Any], pipe: int) -> None:
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    import shardctl
-    from shardctl.lifecycle.adopt import adopt
-    from shardctl.lifecycle.premake import premake
-    from shardctl.migrate import commands
-
-    main, count = threading.get_ident(), 0
+def _main(asked: dict[str, object]) -> None:
+    main, writes = threading.get_ident(), count()
 
     def write(what: str) -> None:
-        nonlocal count
         if threading.get_ident() == main:
-            if count == asked["kill_at"]:
+            if next(writes) == asked["kill_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-            os.write(pipe, json.dumps(" ".join(what.split())[:80]).encode() + b"\n")
+            os.write(1, json.dumps(" ".join(what.split())[:80]).encode() + b"\n")
 
     def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if _WRITES.match(statement):
@@ -111,42 +113,11 @@ def _child(asked: dict[str, Any], pipe: int) -> None:
             write(f"{name} {arguments[0]}")
 
     event.listen(Engine, "before_cursor_execute", before)
-    sys.addaudithook(audit)
-    config = shardctl.load(Path(asked["folder"]) / "shardctl.toml")
+    config = shardctl.load(Path(str(asked["folder"])) / "shardctl.toml")
     names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
-    eval(asked["command"], names | {"now": partial(datetime, tzinfo=UTC)})
-
-
-def _serve() -> None:
-    for module in ("pymysql", "shardctl.lifecycle.adopt", "shardctl.lifecycle.premake"):
-        import_module(module)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                os.close(read)
-                _child(asked, write)
-                code = 0
-            except BaseException as error:  # noqa: BLE001  the child's last word, whatever it is
-                print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        os.close(write)
-        with os.fdopen(read, encoding="utf-8") as pipe:
-            writes = [json.loads(text) for text in pipe]
-        _, status = os.waitpid(pid, 0)
-        answer = {
-            "number": asked["number"],
-            "killed": os.WIFSIGNALED(status),
-            "exit_code": -1 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
-            "writes": writes,
-        }
-        print(json.dumps(answer), flush=True)
+    sys.addaudithook(audit)
+    eval(str(asked["command"]), names | {"now": partial(datetime, tzinfo=UTC)})
 
 
 if __name__ == "__main__":
-    _serve()
+    _main(json.loads(sys.argv[1]))

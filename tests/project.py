@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,14 @@ class Project:
     ) -> dict[tuple[int, str], ledger.ClauseRow]:
         with self.connect() as connection:
             return ledger.rows_of(connection, revision, direction)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Look again and again until it is so, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.02)
 
 
 def _indented(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from sqlalchemy import Column
 from shardctl.migrate import commands
 from shardctl.structure import differences
 from tests.integration.test_upgrade import ADD_ROOM, ADD_UNIQUE, DROP_ROOM, DROP_UNIQUE, insert
+from tests.nursery import Nursery
 from tests.project import ORDERS, Project
 
 MONTHS = ("t_order_202001", "t_order_202002", "t_order_202003")
@@ -62,29 +62,30 @@ def project(tmp_path: Path, url: str) -> Project:
     return project
 
 
-def run_alembic(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", *args],
-        cwd=project.folder,
-        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+Alembic = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def done(project: Project, *args: str) -> str:
+@pytest.fixture
+def alembic(project: Project, nursery: Nursery) -> Alembic:
+    """Alembic's command line in the project's folder, in a process of its own."""
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        env = {"COLUMNS": "200"}
+        return nursery.start("alembic", *args, cwd=project.folder, env=env).completed(*args)
+
+    return run
+
+
+def done(alembic: Alembic, *args: str) -> str:
     """What a command prints that succeeds."""
-    result = run_alembic(project, *args)
+    result = alembic(*args)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def refused(project: Project, *args: str) -> str:
+def refused(alembic: Alembic, *args: str) -> str:
     """The lines of a command that fails, which are no traceback."""
-    result = run_alembic(project, *args)
+    result = alembic(*args)
     assert result.returncode not in (0, None), result.stdout
     assert "Traceback" not in result.stderr
     lines = [line for line in result.stderr.splitlines() if not line.startswith("INFO")]
@@ -100,7 +101,7 @@ def coins(project: Project) -> list[int]:
     return [int(str(coin)[:1]) for (coin,) in project.rows(f"SELECT coin FROM {MONTHS[0]}")]
 
 
-def test_alembic_goes_up_and_down_as_shardctl_does(project: Project) -> None:
+def test_alembic_goes_up_and_down_as_shardctl_does(project: Project, alembic: Alembic) -> None:
     tables = ("t_order", *MONTHS)
     before = project.structure("t_order")
     project.upgrade()
@@ -108,42 +109,44 @@ def test_alembic_goes_up_and_down_as_shardctl_does(project: Project) -> None:
     project.downgrade("base")
     project.sql(f"ALTER TABLE {MONTHS[1]} ADD COLUMN room_id bigint NOT NULL DEFAULT '0'")
 
-    done(project, "upgrade", "head")
+    done(alembic, "upgrade", "head")
     found = project.structures(*tables), recorded(project, "r1"), recorded(project, "r2")
     assert found == expected
     assert project.version() == "r2"
-    assert "r2" in done(project, "current")
+    assert "r2" in done(alembic, "current")
     assert coins(project) == [1]
     assert commands.upgrade(project.config).outcomes == ()
 
-    assert "allow_destructive=1" in refused(project, "downgrade", "base")
+    assert "allow_destructive=1" in refused(alembic, "downgrade", "base")
     assert project.version() == "r1", "what drops nothing was done"
     assert coins(project) == [0]
-    done(project, "-x", "allow_destructive=1", "downgrade", "-1")
+    done(alembic, "-x", "allow_destructive=1", "downgrade", "-1")
     assert project.version() is None
     for table, structure in project.structures(*tables).items():
         assert differences(before, structure) == (), table
     assert project.left_behind() == []
 
 
-def test_a_revision_that_fails_ends_in_its_reason_and_is_gone_on_with(project: Project) -> None:
+def test_a_revision_that_fails_ends_in_its_reason_and_is_gone_on_with(
+    project: Project, alembic: Alembic
+) -> None:
     project.sql(insert(MONTHS[1], "twice", user=1))
-    words = refused(project, "upgrade", "head")
+    words = refused(alembic, "upgrade", "head")
     assert MONTHS[1] in words
     assert project.version() == "r1"
     project.sql(f"DELETE FROM {MONTHS[1]} WHERE order_id = 'twice'")
-    done(project, "upgrade", "head")
+    done(alembic, "upgrade", "head")
     assert project.version() == "r2"
 
 
-def test_what_is_refused_is_refused_in_a_line(project: Project) -> None:
-    assert "--sql" in refused(project, "upgrade", "head", "--sql")
-    assert "nowhere" in refused(project, "upgrade", "nowhere")
+def test_what_is_refused_is_refused_in_a_line(project: Project, alembic: Alembic) -> None:
+    assert "--sql" in refused(alembic, "upgrade", "head", "--sql")
+    assert "nowhere" in refused(alembic, "upgrade", "nowhere")
     (project.folder / "shardctl.toml").write_text("[shardctl]\nurl = 3\n")
-    assert "url" in refused(project, "upgrade", "head")
+    assert "url" in refused(alembic, "upgrade", "head")
 
 
-def test_autogenerate_compares_the_template_alone(project: Project) -> None:
+def test_autogenerate_compares_the_template_alone(project: Project, alembic: Alembic) -> None:
     (project.folder / "models.py").write_text(MODELS)
     env = project.folder / "migrations" / "env.py"
     env.write_text(
@@ -157,8 +160,8 @@ def test_autogenerate_compares_the_template_alone(project: Project) -> None:
         "CREATE TABLE room (id bigint NOT NULL PRIMARY KEY)",
         "CREATE TABLE lonely (id int)",
     )
-    done(project, "upgrade", "head")
-    done(project, "revision", "--autogenerate", "-m", "as the models say")
+    done(alembic, "upgrade", "head")
+    done(alembic, "revision", "--autogenerate", "-m", "as the models say")
     text = generated(project)
     upgrade = text[text.index("def upgrade") : text.index("def downgrade")]
     found = set(re.findall(r"op\.(\w+)\((?:op\.f\()?'(\w+)'", upgrade))
@@ -171,10 +174,10 @@ def test_autogenerate_compares_the_template_alone(project: Project) -> None:
     for hidden in ("shardctl", "t_order_", "alembic_version"):
         assert hidden not in upgrade
     # What it wrote runs, and leaves nothing to be found.
-    done(project, "-x", "allow_destructive=1", "upgrade", "head")
+    done(alembic, "-x", "allow_destructive=1", "upgrade", "head")
     for month in MONTHS:
         assert differences(project.structure("t_order"), project.structure(month)) == ()
-    done(project, "check")
+    done(alembic, "check")
 
 
 def generated(project: Project) -> str:
@@ -211,7 +214,7 @@ def test_the_private_parts_of_alembic_that_are_used_are_there() -> None:
     assert ops.AddColumnOp("t", Column("a"), insert_after="b").kw == {"insert_after": "b"}
 
 
-def test_alembics_log_calls_a_step_by_its_direction(project: Project) -> None:
-    result = run_alembic(project, "upgrade", "r1")
+def test_alembics_log_calls_a_step_by_its_direction(alembic: Alembic) -> None:
+    result = alembic("upgrade", "r1")
     assert "Running upgrade  -> r1" in result.stderr
     assert f"{MONTHS[1]}: found: ALTER TABLE" in result.stderr

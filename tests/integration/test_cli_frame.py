@@ -116,8 +116,8 @@ def test_no_command_shows_the_commands(cli: Cli) -> None:
         assert f"  {command} " in done.out
 
 
-def test_version(run_cli: RunCli) -> None:
-    done = run_cli("--version")
+def test_version(run_fresh: RunCli) -> None:
+    done = run_fresh("--version")
     assert (done.returncode, done.stdout) == (0, f"shardctl {shardctl.__version__}\n")
 
 
@@ -239,9 +239,9 @@ def test_no_password_is_shown_with_a_traceback_either(cli: Cli, closed_port: int
     assert SECRET not in done.err
 
 
-def test_the_process_ends_as_main_says(run_cli: RunCli, project: Path, closed_port: int) -> None:
+def test_the_process_ends_as_main_says(run_fresh: RunCli, project: Path, closed_port: int) -> None:
     url = f"mysql+pymysql://app:{SECRET}@127.0.0.1:{closed_port}/orders"
-    done = run_cli("status", "--url", url, cwd=project)
+    done = run_fresh("status", "--url", url, cwd=project)
     refused(Ended(done.returncode, done.stdout, done.stderr), 2, str(closed_port))
 
 

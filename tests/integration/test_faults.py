@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,12 +20,11 @@ from shardctl.migrate import commands
 from shardctl.structure import differences
 from tests.breaking import breaking_at_commit
 from tests.conftest import RunCli
-from tests.project import ORDERS, Project
+from tests.nursery import Child, Nursery
+from tests.project import ORDERS, Project, until
 
 MONTHS = ("t_order_202001", "t_order_202002", "t_order_202003")
 MIDDLE = MONTHS[1]
-
-Process = subprocess.Popen[str]
 
 
 @pytest.fixture
@@ -45,33 +42,20 @@ def project(tmp_path: Path, server_url: str) -> Project:
 
 
 @contextmanager
-def started(project: Project, *arguments: str) -> Iterator[Process]:
+def started(nursery: Nursery, project: Project, *arguments: str) -> Iterator[Child]:
     """A command of shardctl in a process of its own, which does not outlive the block."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "shardctl", *arguments],
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    process = nursery.start("shardctl", *arguments, cwd=project.folder)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def ended(process: Process) -> tuple[int, str]:
+def ended(process: Child) -> tuple[int, str]:
     """The exit code of a process, and what it says is wrong."""
-    _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
-
-
-def until(true: Callable[[], object]) -> None:
-    """Look again and again, for half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.02)
+    _, errors = process.communicate()
+    return process.wait(), errors
 
 
 @contextmanager
@@ -127,9 +111,12 @@ def assert_done(project: Project) -> None:
 
 
 def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
-    project: Project, run_cli: RunCli
+    project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    with read_by_another(project), started(project, "upgrade", "--lock-wait", "60") as process:
+    with (
+        read_by_another(project),
+        started(nursery, project, "upgrade", "--lock-wait", "60") as process,
+    ):
         until(lambda: waiting(project))
         process.kill()
         process.wait()
@@ -139,10 +126,10 @@ def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
 
 
 def test_after_a_killed_upgrade_the_next_waits_in_vain_and_the_one_after_is_through(
-    project: Project, run_cli: RunCli
+    project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with read_by_another(project):
-        with started(project, "upgrade", "--lock-wait", "60") as process:
+        with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.kill()
             process.wait()
@@ -169,16 +156,12 @@ def test_a_statement_waits_as_many_seconds_as_it_is_told(project: Project) -> No
 @pytest.mark.parametrize(
     ("given", "words"), [("1", "t_order: clause 1 of r1 r1 failed: (1205)"), ("0", "1 or more")]
 )
-def test_alembic_is_told_how_long_to_wait_too(project: Project, given: str, words: str) -> None:
+def test_alembic_is_told_how_long_to_wait_too(
+    project: Project, nursery: Nursery, given: str, words: str
+) -> None:
     with read_by_another(project, "t_order"):
-        done = subprocess.run(
-            [sys.executable, "-m", "alembic", "-x", f"lock_wait={given}", "upgrade", "head"],
-            cwd=project.folder,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+        words_given = ("-x", f"lock_wait={given}", "upgrade", "head")
+        done = nursery.start("alembic", *words_given, cwd=project.folder).completed()
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
     assert columns(project, "t_order") == columns(project, MIDDLE)
@@ -191,9 +174,11 @@ def test_the_command_line_waits_as_the_library_does(run_cli: RunCli) -> None:
         assert f"[default: {LOCK_WAIT};" in " ".join(shown.split())
 
 
-def test_ctrl_c_ends_the_statement_that_waits(project: Project, run_cli: RunCli) -> None:
+def test_ctrl_c_ends_the_statement_that_waits(
+    project: Project, nursery: Nursery, run_cli: RunCli
+) -> None:
     with read_by_another(project):
-        with started(project, "upgrade", "--lock-wait", "60") as process:
+        with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.send_signal(signal.SIGINT)
             code, errors = ended(process)
@@ -210,10 +195,10 @@ def test_ctrl_c_ends_the_statement_that_waits(project: Project, run_cli: RunCli)
 
 @pytest.mark.parametrize("killed", ["the session at work", "every session"])
 def test_an_upgrade_whose_session_is_killed_says_so_and_the_next_goes_on(
-    project: Project, run_cli: RunCli, killed: str
+    project: Project, nursery: Nursery, run_cli: RunCli, killed: str
 ) -> None:
     with read_by_another(project) as reader:
-        with started(project, "upgrade", "--lock-wait", "60") as process:
+        with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             at_work = waiting(project)
             others = [each for each in sessions(project) if each not in (reader, *at_work)]
@@ -290,17 +275,17 @@ def test_an_upgrade_that_was_taken_over_writes_no_more(project: Project) -> None
 
 
 def test_a_second_upgrade_is_told_who_is_at_work_and_a_premake_waits(
-    project: Project, run_cli: RunCli
+    project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with ExitStack() as read:
         read.enter_context(read_by_another(project))
-        with started(project, "upgrade", "--lock-wait", "60") as first:
+        with started(nursery, project, "upgrade", "--lock-wait", "60") as first:
             until(lambda: waiting(project))
             second = run_cli("upgrade", cwd=project.folder)
             assert second.returncode == 3
             assert f"pid {first.pid}: shardctl upgrade, since " in second.stderr
             before = len(sessions(project))
-            with started(project, "premake", "--quiet") as waits:
+            with started(nursery, project, "premake", "--quiet") as waits:
                 # One session reads, another has asked for the lock and looks at it again.
                 until(lambda: len(sessions(project)) >= before + 2)
                 read.close()
@@ -309,12 +294,12 @@ def test_a_second_upgrade_is_told_who_is_at_work_and_a_premake_waits(
     assert_done(project)
 
 
-def test_two_premakes_at_once_make_one_set(project: Project) -> None:
+def test_two_premakes_at_once_make_one_set(project: Project, nursery: Nursery) -> None:
     premake(project.config, months=0)
     ((first,),) = project.rows("SELECT table_name FROM shardctl_month")
     project.sql(f"DROP TABLE {first}", "DELETE FROM shardctl_month")
-    with started(project, "premake") as one, started(project, "premake") as other:
-        outputs = [process.communicate(timeout=60)[0] for process in (one, other)]
+    with started(nursery, project, "premake") as one, started(nursery, project, "premake") as other:
+        outputs = [process.communicate()[0] for process in (one, other)]
         assert [one.returncode, other.returncode] == [0, 0]
     made = [line for output in outputs for line in output.splitlines() if line.endswith(": made")]
     months = [table for table in project.tables() if table not in ("t_order", *MONTHS)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.killing import Nursery, nursery
+from tests.killing import Trials
+from tests.nursery import Nursery
 from tests.project import ORDERS, Project
 
 MONTHS = ("t_order_202001", "t_order_202002")
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.timeout(600)
 
 UPGRADE = "commands.upgrade(config)"
 DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True)"
-
-
-@pytest.fixture(scope="module")
-def loaded() -> Iterator[Nursery]:
-    with nursery() as process:
-        yield process
 
 
 @dataclass(frozen=True)
@@ -94,93 +88,90 @@ def reset(project: Project) -> None:
 
 
 def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
-    project: Project, loaded: Nursery
+    project: Project, nursery: Nursery
 ) -> None:
+    trials = Trials(nursery, project.folder)
     reset(project)
-    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    assert len(trials.through(UPGRADE).writes) > 40
     expected = State.of(project)
     assert expected.rooms == ((7,),)
     # On a server a trial takes long: every fourth statement there, every one on SQLite.
-    for kill_at in count(0, 1 if project.is_sqlite else 4):
-        reset(project)
-        killed = loaded.run(project.folder, UPGRADE, kill_at=kill_at)
-        assert loaded.run(project.folder, UPGRADE).exit_code == 0
-        assert State.of(project) == expected, f"killed after {killed.writes[-1:]}"
-        if not killed.killed:
-            break
-    assert kill_at > 40
+    every = 1 if project.is_sqlite else 4
+    for words in trials.killed(UPGRADE, every=every, before=lambda: reset(project)):
+        trials.through(UPGRADE)
+        assert State.of(project) == expected, words
 
 
 def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
-    project: Project, loaded: Nursery
+    project: Project, nursery: Nursery
 ) -> None:
+    trials = Trials(nursery, project.folder)
     reset(project)
-    assert loaded.run(project.folder, UPGRADE).exit_code == 0
-    assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+    trials.through(UPGRADE)
+    assert len(trials.through(DOWNGRADE).writes) > 30
     expected = State.of(project)
-    for kill_at in count(1, 3 if project.is_sqlite else 7):
-        assert loaded.run(project.folder, UPGRADE).exit_code == 0
-        killed = loaded.run(project.folder, DOWNGRADE, kill_at=kill_at)
-        assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
-        assert State.of(project) == expected, f"killed after {killed.writes[-1:]}"
-        if not killed.killed:
-            break
-    assert kill_at > 30
+    every = 3 if project.is_sqlite else 7
+    upgraded = partial(trials.through, UPGRADE)
+    for words in trials.killed(DOWNGRADE, first=1, every=every, before=upgraded):
+        trials.through(DOWNGRADE)
+        assert State.of(project) == expected, words
 
 
 def test_an_upgrade_killed_at_any_statement_can_be_given_up(
-    project: Project, loaded: Nursery
+    project: Project, nursery: Nursery
 ) -> None:
+    trials = Trials(nursery, project.folder)
     reset(project)
     before = project.structures("t_order", *MONTHS)
-    for kill_at in count(0, 3 if project.is_sqlite else 7):
-        killed = loaded.run(project.folder, UPGRADE, kill_at=kill_at)
-        assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+    killed = 0
+    for words in trials.killed(UPGRADE, every=3 if project.is_sqlite else 7):
+        trials.through(DOWNGRADE)
         state = State.of(project)
-        words = f"killed after {killed.writes[-1:]}"
         assert state.version is None, words
         assert project.structures(*project.tables()) == before, words
         assert state.coins == ([("a", 0)], [("a", 0)]), words
-        if not killed.killed:
-            break
-    assert kill_at > 30
+        killed += 1
+    assert killed > 5
 
 
 def test_killed_right_after_the_version_has_moved_there_is_a_way_on_and_back(
-    project: Project, loaded: Nursery
+    project: Project, nursery: Nursery
 ) -> None:
+    trials = Trials(nursery, project.folder)
+
     def after_the_move(command: str) -> int:
         """The number of the write that follows the version's, found in an undisturbed run."""
-        writes = loaded.run(project.folder, command).writes
+        writes = trials.through(command).writes
         return 1 + max(n for n, write in enumerate(writes) if "alembic_version" in write)
 
     reset(project)
     for command in (UPGRADE, DOWNGRADE):  # which make the ledger, and Alembic's table
-        assert loaded.run(project.folder, command).exit_code == 0
+        trials.through(command)
     up, above = after_the_move(UPGRADE), State.of(project)
     down, below = after_the_move(DOWNGRADE), State.of(project)
 
-    assert loaded.run(project.folder, UPGRADE, kill_at=up).killed
+    assert trials.run(UPGRADE, kill_at=up).killed
     assert project.version() == "r1"
-    assert loaded.run(project.folder, DOWNGRADE).exit_code == 0
+    trials.through(DOWNGRADE)
     assert State.of(project) == below
 
-    assert loaded.run(project.folder, UPGRADE).exit_code == 0
-    assert loaded.run(project.folder, DOWNGRADE, kill_at=down).killed
+    trials.through(UPGRADE)
+    assert trials.run(DOWNGRADE, kill_at=down).killed
     assert project.version() is None
-    assert loaded.run(project.folder, UPGRADE).exit_code == 0
+    trials.through(UPGRADE)
     assert State.of(project) == above
 
 
 def test_killed_while_the_ledger_is_made_the_next_run_makes_it(
-    project: Project, loaded: Nursery
+    project: Project, nursery: Nursery
 ) -> None:
+    trials = Trials(nursery, project.folder)
     for kill_at in range(0, 12, 1 if project.is_sqlite else 4):
         reset(project)
         with project.connect() as connection:
             dialect = project.database.dialect
             dialect.drop(connection, dialect.table_names(connection))
         reset(project)
-        assert loaded.run(project.folder, UPGRADE, kill_at=kill_at).killed
-        assert loaded.run(project.folder, UPGRADE).exit_code == 0
+        assert trials.run(UPGRADE, kill_at=kill_at).killed
+        trials.through(UPGRADE)
         assert project.version() == "r1"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,19 +10,14 @@ import pytest
 from shardctl import ledger
 from shardctl.errors import StepFailed
 from shardctl.structure import differences
-from tests.killing import Nursery, nursery
+from tests.killing import Trials
+from tests.nursery import Nursery
 from tests.project import ORDERS, Project
 
 PREMAKE = "premake(config, now=now(2026, 2, 10))"
 ADOPT = "adopt(config, 't_order', now=now(2026, 2, 10))"
 OLD = ("t_order_202512", "t_order_202601")
 MADE = ("t_order_202602", "t_order_202603")
-
-
-@pytest.fixture(scope="module")
-def loaded() -> Iterator[Nursery]:
-    with nursery() as process:
-        yield process
 
 
 @dataclass(frozen=True)
@@ -92,16 +85,17 @@ def unfinished(tmp_path: Path, url: str) -> Project:
 
 
 def test_a_premake_killed_at_any_statement_is_finished_by_the_next(
-    unfinished: Project, loaded: Nursery
+    unfinished: Project, nursery: Nursery
 ) -> None:
     project = unfinished
+    trials = Trials(nursery, project.folder)
 
     def reset() -> None:
         drop(project, *MADE)
         for table in ("shardctl_month", "shardctl_clause"):
             project.sql(f"DELETE FROM {table} WHERE table_name IN {MADE}")
 
-    assert loaded.run(project.folder, PREMAKE).exit_code == 0
+    assert len(trials.through(PREMAKE).writes) > 14
     expected = State.of(project)
     found = project.structures("t_order", *MADE)
     assert not [month for month in MADE if differences(found["t_order"], found[month])]
@@ -112,18 +106,13 @@ def test_a_premake_killed_at_any_statement_is_finished_by_the_next(
         (n, table) for n in (0, 1) for table in MADE
     }
     # On a server a trial takes long: every fifth statement there, every one on SQLite.
-    for kill_at in count(0, 1 if project.is_sqlite else 5):
-        reset()
-        killed = loaded.run(project.folder, PREMAKE, kill_at=kill_at)
-        assert loaded.run(project.folder, PREMAKE).exit_code == 0
-        assert State.of(project) == expected, f"killed after {killed.writes[-1:]}"
-        if not killed.killed:
-            break
-    assert kill_at > 14
+    for words in trials.killed(PREMAKE, every=1 if project.is_sqlite else 5, before=reset):
+        trials.through(PREMAKE)
+        assert State.of(project) == expected, words
 
 
 def test_an_adopt_killed_at_any_statement_is_finished_by_the_next(
-    tmp_path: Path, url: str, loaded: Nursery
+    tmp_path: Path, url: str, nursery: Nursery
 ) -> None:
     project = Project.make(tmp_path / "project", url)
     file = project.folder / "shardctl.toml"
@@ -139,18 +128,14 @@ def test_an_adopt_killed_at_any_statement_is_finished_by_the_next(
         for each in versions.glob("*.*"):
             each.unlink()
 
-    undisturbed = loaded.run(project.folder, ADOPT)
-    assert undisturbed.exit_code == 0
+    trials = Trials(nursery, project.folder)
+    undisturbed = trials.through(ADOPT)
+    assert len(undisturbed.writes) > 12
     assert {"open", "os.rename"} <= {write.split()[0] for write in undisturbed.writes}
     expected = State.of(project)
     assert len(expected.months) == 2
     assert expected.version
     assert len(list(versions.glob("*.py"))) == 1
-    for kill_at in count(0, 1 if project.is_sqlite else 3):
-        reset()
-        killed = loaded.run(project.folder, ADOPT, kill_at=kill_at)
-        assert loaded.run(project.folder, ADOPT).exit_code == 0
-        assert State.of(project) == expected, f"killed after {killed.writes[-1:]}"
-        if not killed.killed:
-            break
-    assert kill_at > 12
+    for words in trials.killed(ADOPT, every=1 if project.is_sqlite else 3, before=reset):
+        trials.through(ADOPT)
+        assert State.of(project) == expected, words

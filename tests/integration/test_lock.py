@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
@@ -21,6 +21,7 @@ from shardctl import ledger, lock
 from shardctl.dialects import Database, Statement, execute, open_database
 from shardctl.errors import LockHeld, LockLost, Refused
 from shardctl.month import Month
+from tests.project import until
 
 OWNER = """
 import os, sys
@@ -88,14 +89,6 @@ def database(url: str) -> Database:
 @pytest.fixture
 def server_database(server_url: str) -> Database:
     return open_database(server_url)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Look again and again, for half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.02)
 
 
 def as_on_another_machine(connection: Connection) -> None:
@@ -208,7 +201,7 @@ def test_signs_of_life_keep_the_lock(
     ):
         read = "SELECT beat_at FROM shardctl_heartbeat"
         first = connection.exec_driver_sql(read).scalar_one()
-        wait_until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
+        until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
         lease.check()
 
 
@@ -232,7 +225,7 @@ def test_a_lease_that_was_taken_over_finds_out_by_itself(
                     return True
                 return False
 
-            wait_until(lost)
+            until(lost)
             new.check()
 
 
@@ -248,7 +241,7 @@ def test_the_signs_of_life_go_on_after_their_session_was_killed(
         connection.exec_driver_sql(f"KILL {session}")
         read = "SELECT beat_at FROM shardctl_heartbeat"
         at_kill = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
-        wait_until(lambda: connection.exec_driver_sql(read).scalar_one() > at_kill)
+        until(lambda: connection.exec_driver_sql(read).scalar_one() > at_kill)
         lease.check()
         claim = lock.holder.claim_of(lease.token)
         _, holder = server_database.dialect.claimed(connection, claim)
@@ -278,7 +271,7 @@ def test_a_data_clause_under_way_holds_up_no_sign_of_life(
         assert lease.ledger.record_data(working, "r1", "up", 0, "t_order_202601")
         read = "SELECT beat_at FROM shardctl_heartbeat"
         first = connection.exec_driver_sql(read).scalar_one()
-        wait_until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
+        until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
 
 
 @pytest.mark.parametrize("before", ["nothing", "a killed owner"])
@@ -350,7 +343,7 @@ def test_a_killed_clients_alter_is_ended_before_the_lock_is_given(
         make_table(connection)
         with owner(server_url) as process, blocked(server_database):
             tell(process, "alter")
-            wait_until(lambda: bool(waiting(connection)))
+            until(lambda: bool(waiting(connection)))
             process.kill()
             with lock.acquire(server_database, command="upgrade"):
                 assert waiting(connection) == []
@@ -366,7 +359,7 @@ def test_an_alter_that_its_client_gave_up_is_ended_too(server_database: Database
                 server_database.dialect.claim(working, lease.token)
                 statement = Statement("ALTER TABLE t_order_202601 ADD COLUMN room_id INT")
                 altering = pool.submit(execute, working, statement, f"shardctl {lease.token}")
-                wait_until(lambda: bool(waiting(connection)))
+                until(lambda: bool(waiting(connection)))
             with lock.acquire(server_database, command="upgrade"):
                 assert waiting(connection) == []
             with pytest.raises(DBAPIError):
@@ -382,7 +375,7 @@ def test_without_named_locks_an_orphan_is_found_by_its_mark(server_database: Dat
             session = dialect.connection_id(working)
             statement = Statement("ALTER TABLE t_order_202601 ADD COLUMN room_id INT")
             altering = pool.submit(execute, working, statement, "shardctl 0123abcd")
-            wait_until(lambda: waiting(connection) == [session])
+            until(lambda: waiting(connection) == [session])
             assert dialect.end_orphan(connection, "0123abc") is None
             assert dialect.end_orphan(connection, "0123abcd") == session
             assert dialect.end_orphan(connection, "0123abcd") is None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ import sqlalchemy as sa
 from shardctl.dialects import open_database
 from shardctl.structure import Structure
 from tests.conftest import RunCli
+from tests.nursery import Nursery
 from tests.project import Project
 
 TABLE = """
@@ -76,7 +74,9 @@ def write_revision(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("upgrade", ["shardctl", "alembic"])
-def test_the_story(url: str, upgrade: str, tmp_path: Path, run_cli: RunCli) -> None:
+def test_the_story(
+    url: str, upgrade: str, tmp_path: Path, run_cli: RunCli, nursery: Nursery
+) -> None:
     make_tables(url)
     env = {"DATABASE_URL": url}
 
@@ -100,8 +100,8 @@ def test_the_story(url: str, upgrade: str, tmp_path: Path, run_cli: RunCli) -> N
     if upgrade == "shardctl":
         run("upgrade")
     else:
-        command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-        subprocess.run(command, cwd=tmp_path, env={**os.environ, **env}, check=True, timeout=60)
+        process = nursery.start("alembic", "upgrade", "head", cwd=tmp_path, env=env)
+        process.completed().check_returncode()
     assert "nothing to do" in run("upgrade")
     made = run("premake")
     assert made.count(": made") == 5

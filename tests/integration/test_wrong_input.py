@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ from sqlalchemy import Engine, event, make_url
 
 from shardctl import ledger, lock
 from shardctl.cli import main
-from tests.project import ORDERS, Project
+from tests.nursery import Nursery
+from tests.project import ORDERS, Project, until
 from tests.servers import Server
 
 TABLES = ("t_order", "t_order_202601", "t_order_202602")
@@ -279,7 +279,9 @@ def test_interrupted_at_any_statement_it_says_so_and_goes_on_next_time(
         assert ledger.unfinished(connection) == ()
 
 
-def test_ctrl_c_while_the_server_is_at_work(tmp_path: Path, server_url: str) -> None:
+def test_ctrl_c_while_the_server_is_at_work(
+    tmp_path: Path, server_url: str, nursery: Nursery
+) -> None:
     project = Project.make(tmp_path / "project", server_url, "t_order")
     fill(project)
     project.revision("r1", ADD_COLUMN)
@@ -289,21 +291,11 @@ def test_ctrl_c_while_the_server_is_at_work(tmp_path: Path, server_url: str) -> 
     )
     with project.connect() as reader, project.database.dialect.transaction(reader):
         reader.exec_driver_sql("SELECT * FROM t_order_202602").all()
-        with subprocess.Popen(
-            [sys.executable, "-m", "shardctl", "upgrade"],
-            cwd=project.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        ) as process:
-            deadline = time.monotonic() + 30
-            while project.rows(waiting) != [(1,)]:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
-    assert (process.returncode, err.splitlines()[-1:]) == (
+        process = nursery.start("shardctl", "upgrade", cwd=project.folder)
+        until(lambda: process.poll() is not None or project.rows(waiting) == [(1,)])
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert (process.wait(), err.splitlines()[-1:]) == (
         130,
         ["interrupted; what was done is recorded: run it again to go on"],
     )
