@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Delete,
-    Insert,
     Table,
-    Update,
     and_,
     delete,
-    exists,
-    insert,
-    literal,
     select,
-    union_all,
     update,
 )
-from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Clause
-from shardctl.dialects import Dialect
-from shardctl.errors import LockLost, Refused
+from shardctl.errors import Refused
 from shardctl.family import Family
 from shardctl.ledger import schema
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.encode import clauses_to_text, states_to_text
+from shardctl.ledger.fenced import Fenced
 from shardctl.ledger.rows import Direction, How, Origin
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Fenced):
     """The ledger, open for writing by the one who holds the lock; a lease gives it.
 
     Each method may stand inside a transaction of the caller's, except `finish_run` and
@@ -46,12 +38,9 @@ class Ledger:
     then nothing was written.
 
     Attributes:
-        fence: the fencing number of the lease.
         token: the mark of the lease's statements.
     """
 
-    dialect: Dialect
-    fence: int
     token: str
 
     # -- runs ---------------------------------------------------------------------------------
@@ -267,53 +256,6 @@ class Ledger:
         elif anew:
             self._write(connection, update(schema.family).where(known).values(values))
 
-    # -- the condition of every write -----------------------------------------------------------
-
-    @property
-    def _ours(self) -> ColumnElement[bool]:
-        lock = schema.lock
-        return and_(lock.c.name == schema.LOCK, lock.c.fence == self.fence, lock.c.held)
-
-    def _write(self, connection: Connection, statement: Insert | Update | Delete) -> int:
-        """Carry out one write if the lock is still ours; how many rows it met."""
-        if not isinstance(statement, Insert):
-            held = exists(select(literal(1)).select_from(schema.lock).where(self._ours))
-            statement = statement.where(held)
-        met = connection.execute(statement).rowcount
-        if not met and not connection.scalar(select(schema.lock.c.fence).where(self._ours)):
-            raise LockLost(
-                "another run took the lock over, because this one had given no sign of life; it "
-                "goes on with the work: see what it says before running again"
-            )
-        return met
-
-    def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Insert:
-        """Rows that are inserted only if the lock is still ours; all with the same columns."""
-        names = list(rows[0])
-        selected = [
-            select(*(_bound(table, name, row[name]) for name in names))
-            .select_from(schema.lock)
-            .where(self._ours)
-            for row in rows
-        ]
-        return insert(table).from_select(names, union_all(*selected))
-
-    def _insert_once(self, connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-        """Insert one row; False where one with its key is there already."""
-        try:
-            self._write(connection, self._insert(table, [row]))
-        except DBAPIError as error:
-            if self.dialect.is_duplicate_key(error):
-                return False
-            raise
-        return True
-
 
 def _of(table: Table, revision: str, direction: Direction) -> tuple[ColumnElement[bool], ...]:
     return table.c.revision == revision, table.c.direction == direction
-
-
-def _bound(table: Table, name: str, value: object) -> ColumnElement[Any]:
-    if isinstance(value, utc_now):
-        return value
-    return literal(value, type_=table.c[name].type)
