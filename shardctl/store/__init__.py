@@ -13,6 +13,7 @@ from shardctl.errors import (
     Unsettled,
 )
 from shardctl.store.advance import Advance
+from shardctl.store.fingerprint import Fingerprint
 from shardctl.store.outcome import Outcome
 from shardctl.store.placing import SameTime
 from shardctl.store.store import Store
@@ -21,6 +22,7 @@ from shardctl.store.transaction import Retry
 __all__ = [
     "Advance",
     "Conflict",
+    "Fingerprint",
     "InDoubt",
     "NotStored",
     "Outcome",

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import UTC, tzinfo
+from typing import Any, Final, Protocol
 
-from sqlalchemy import Column, Table
+from sqlalchemy import ClauseElement, Column, FetchedValue, Table, TextClause, types
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from shardctl.errors import ConfigError
-from shardctl.store.canonical import Form, form_of
+from shardctl.store.canonical import Form, Odd, form_of
 
 MASKED: Final = "***"
 """What stands for a secret value in a conflict."""
 
-_UNKNOWN: Final = object()
+UNKNOWN: Final = object()
+"""The form of what a server fills in, and nobody else knows."""
+
+_NUMBER_OR_TEXT: Final = re.compile(r"(-?\d+(?:\.\d+)?)|'([^'\\]*)'", re.ASCII)
+_NOT_SPELLED: Final = (types.JSON, types.TypeDecorator)
+"""Types whose values are no text that an INSERT could give as well."""
+
+
+class Comparison(Protocol):
+    """Tells whether a row was stored for the same request."""
+
+    def differences(
+        self, stored: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> dict[str, tuple[Any, Any]]:
+        """By column, the value stored and the value given, where these are not the same.
+
+        Args:
+            stored: the row as it was read.
+            given: what a request sends.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +57,11 @@ class Parameter:
     secret: bool
 
     def given(self, values: Mapping[str, Any]) -> Any:
-        """The form of the value that a request asks for; unknown where the server fills it in."""
-        return _form(self.form, values[self.name]) if self.name in values else self.default
+        """The form of the value that a request asks for; `UNKNOWN` where the server fills it in."""
+        if self.name not in values:
+            return self.default
+        value = values[self.name]
+        return UNKNOWN if isinstance(value, ClauseElement) else self.form(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +72,17 @@ class Parameters:
 
     @classmethod
     def of(
-        cls, table: Table, *, without: Collection[str] = (), secret: Collection[str] = ()
+        cls,
+        table: Table,
+        *,
+        without: Collection[str] = (),
+        secret: Collection[str] = (),
+        zone: tzinfo = UTC,
     ) -> Parameters:
         """Those of a declared table.
 
         Args:
+            zone: whose clocks' time columns without a zone hold.
             without: columns that do not count: the key, the add-time, those that change later,
                 those that are to be ignored.
             secret: columns whose values are kept out of messages.
@@ -71,7 +101,7 @@ class Parameters:
             tuple(
                 Parameter(column.key, form, _default(column, form), column.key in secret)
                 for column in counted
-                for form in [form_of(column)]
+                for form in [form_of(column, zone)]
             )
         )
 
@@ -85,15 +115,11 @@ class Parameters:
         found = {}
         for each in self.each:
             asked = each.given(given)
-            if asked is _UNKNOWN or asked == _form(each.form, stored[each.name]):
+            if asked is UNKNOWN or asked == each.form(stored[each.name]):
                 continue
-            values = (stored[each.name], given.get(each.name))
+            values = (stored[each.name], given.get(each.name, each.default))
             found[each.name] = (MASKED, MASKED) if each.secret else values
         return found
-
-
-def _form(form: Form, value: Any) -> Any:
-    return None if value is None else form(value)
 
 
 def _numbered(column: Column[Any]) -> bool:
@@ -103,19 +129,25 @@ def _numbered(column: Column[Any]) -> bool:
 
 def _default(column: Column[Any], form: Form) -> Any:
     """The form of what is stored where a column is not given; unknown where only a server knows."""
-    default = column.default
+    default: Any = column.default
     if default is not None:
-        return (
-            _form(form, default.arg)
-            if isinstance(default, ScalarElementColumnDefault)
-            else _UNKNOWN
-        )
+        scalar = isinstance(default, ScalarElementColumnDefault)
+        return form(default.arg) if scalar else UNKNOWN
     if column.server_default is None:
-        return None if column.nullable else _UNKNOWN
-    literal = getattr(column.server_default, "arg", None)
-    if not isinstance(literal, str):
-        return _UNKNOWN  # an expression
-    try:
-        return form(literal)
-    except (ArithmeticError, TypeError, ValueError):
-        return _UNKNOWN
+        return None if column.nullable else UNKNOWN
+    if (
+        isinstance(column.type, _NOT_SPELLED)
+        or (spelled := _spelled(column.server_default)) is None
+    ):
+        return UNKNOWN
+    stored = form(spelled)
+    return UNKNOWN if isinstance(stored, Odd) else stored
+
+
+def _spelled(default: FetchedValue) -> str | None:
+    """The literal that a server's default is; None where it is an expression."""
+    literal = getattr(default, "arg", None)
+    if isinstance(literal, TextClause):
+        found = _NUMBER_OR_TEXT.fullmatch(literal.text.strip())
+        return None if found is None else found[1] or found[2]
+    return literal if isinstance(literal, str) else None

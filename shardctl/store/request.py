@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from shardctl.errors import ConfigError, GeneMismatch, InvalidId, InvalidInstant
 from shardctl.gene import Id, Span
 from shardctl.month import Month
+from shardctl.store.sent import Sent
 from shardctl.tables import MonthlyTable
 
 EXACT: Final = timedelta(seconds=1)
@@ -53,12 +54,16 @@ class Requests:
         clock: now, as an aware datetime.
         key: the columns that no two rows of a month share; the last of them is the ID's.
         time: the column of the add-time; None where the family names none.
+        sent: turns values into those that are sent.
+        stamped: puts a fingerprint into them, where the store keeps one.
     """
 
     table: MonthlyTable[Any]
     clock: Callable[[], datetime]
     key: tuple[str, ...]
     time: str | None
+    sent: Sent
+    stamped: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     @classmethod
     def of(cls, table: MonthlyTable[Any], clock: Callable[[], datetime]) -> Requests:
@@ -66,7 +71,9 @@ class Requests:
         family, declared = table.family, table.declared
         keys = {column.name: column.key for column in declared.c}
         names = family.key or [column.name for column in declared.primary_key]
-        return cls(table, clock, tuple(keys[name] for name in names), keys.get(family.time))
+        key, time = tuple(keys[name] for name in names), keys.get(family.time)
+        sent = Sent.of(declared, family.zone, without={*key, *filter(None, [time])})
+        return cls(table, clock, key, time, sent)
 
     def by_id(self, values: Mapping[str, Any]) -> Request:
         """Where the gene of the row's ID says, whatever its add-time.
@@ -78,6 +85,7 @@ class Requests:
             InvalidInstant: the add-time is naive, or no time.
         """
         id, family, time = self._id(values), self.table.family, self.time
+        values = self._prepared(values)
         month = family.month(id=id)
         table = self.table.month(month)
         if time is None:
@@ -110,6 +118,7 @@ class Requests:
                 f"IDs of {self.table.family.name} bear no gene, and it names no column for the "
                 "add-time: set 'time'"
             )
+        values = self._prepared(values)
         given = values.get(time)
         if given is None:
             given = self.clock()
@@ -137,6 +146,10 @@ class Requests:
         begin = datetime.combine(given, time.min, zone)
         end = datetime.combine(given, time.max, zone)
         return min(max(near[0], begin), end) if near else begin
+
+    def _prepared(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        values = self.sent(values)
+        return self.stamped(values) if self.stamped else values
 
     def _id(self, values: Mapping[str, Any]) -> Id:
         missing = [name for name in self.key if values.get(name) is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,8 +14,9 @@ from shardctl.gene import Id
 from shardctl.month import Month
 from shardctl.store.address import address, months_told
 from shardctl.store.advance import Advance, advance, settable
+from shardctl.store.fingerprint import Fingerprint, Fingerprinted
 from shardctl.store.outcome import Outcome
-from shardctl.store.parameters import Parameters
+from shardctl.store.parameters import Comparison, Parameters
 from shardctl.store.placing import ByGene, Placing, SameTime
 from shardctl.store.request import Requests
 from shardctl.store.states import States, state_column
@@ -31,12 +33,20 @@ class Store:
     The row itself is the record of the request: there is no second store that may say otherwise,
     and no time after which a repetition is taken for a new request.
 
+    Requests are the same where all their columns are, but for the key, the add-time, and those
+    that are named here; however a value is spelled. A column that is not given counts as given
+    with its default, where that is a plain value; where only the server knows it, and for columns
+    that it computes or numbers, nothing is compared. Times and numbers are sent as their columns
+    hold them, see `Sent`.
+
     Args:
         table: the family's tables.
         mutable: columns that change after a row was stored, such as its state; they are not
             compared.
         ignore: columns that a repeated request may give otherwise, such as the caller's address.
         secret: columns whose values no error and no log is to show.
+        fingerprint: where rows keep a fingerprint of their request; it is compared then, instead
+            of the columns.
         state: the column of the state, which is mutable; by default the family's.
         states: from each state to those that may come right after it, such as
             `{1: (2, 4), 2: (3,)}`; for `advance`.
@@ -58,6 +68,7 @@ class Store:
         secret: Collection[str] = (),
         state: str = "",
         states: Mapping[Any, Collection[Any]] | None = None,
+        fingerprint: Fingerprint | None = None,
         placing: Placing | None = None,
         retry: Retry | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -69,7 +80,7 @@ class Store:
         self.mutable = frozenset((*mutable, *filter(None, [self._state])))
         key, time = self._requests.key, self._requests.time
         without = {*self.mutable, *ignore, *key, *filter(None, [time])}
-        self._parameters = Parameters.of(table.declared, without=without, secret=secret)
+        self._parameters = self._compared(without, secret, fingerprint)
         self._writer = Writer(table.family, key, self._parameters)
         self._placing = placing or (ByGene() if table.family.gene else SameTime())
         self._retry = retry or Retry()
@@ -155,6 +166,22 @@ class Store:
                 return advance(connection, states, at, to, values or {})
 
         return self._carry_out(bind, work, at.what, single=True)
+
+    def _compared(
+        self, without: Collection[str], secret: Collection[str], fingerprint: Fingerprint | None
+    ) -> Comparison:
+        """What tells whether requests are the same; from now on they bear fingerprints for it."""
+        declared, zone = self.table.declared, self.table.family.zone
+        own = {fingerprint.column, fingerprint.version} if fingerprint else set()
+        columns = Parameters.of(declared, without={*without, *own}, secret=secret, zone=zone)
+        if fingerprint is None:
+            return columns
+        time = self._requests.time
+        compared = Fingerprinted.of(
+            fingerprint, declared, columns, secret=secret, time=time, zone=zone
+        )
+        self._requests = replace(self._requests, stamped=compared.stamped)
+        return compared
 
     def _carry_out(
         self,

@@ -13,7 +13,7 @@ from shardctl.errors import Conflict, TwinId
 from shardctl.family import Family
 from shardctl.store.insert import Row, find, insert_or_find
 from shardctl.store.outcome import Outcome
-from shardctl.store.parameters import Parameters
+from shardctl.store.parameters import Comparison
 from shardctl.store.request import Request
 from shardctl.tables.missing import missing
 
@@ -30,7 +30,7 @@ class Writer:
 
     family: Family
     key: tuple[str, ...]
-    parameters: Parameters
+    parameters: Comparison
 
     def put(self, connection: Connection, request: Request) -> Outcome:
         """Store a row, or find the one that an earlier request with the same ID stored.
