@@ -192,6 +192,10 @@ class Refused(ShardctlError):
     exit_code = 3
 
 
+class Unbounded(Refused):
+    """Rows that are to be changed or deleted, and neither ID nor time says which."""
+
+
 class LockHeld(Refused):
     """Another run holds the database's lock."""
 

@@ -10,6 +10,7 @@ from shardctl.errors import (
     StateConflict,
     TransactionLost,
     TwinId,
+    Unbounded,
     Unsettled,
 )
 from shardctl.store.advance import Advance
@@ -33,5 +34,6 @@ __all__ = [
     "Store",
     "TransactionLost",
     "TwinId",
+    "Unbounded",
     "Unsettled",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
 
@@ -14,6 +14,7 @@ from shardctl.gene import Id
 from shardctl.month import Month
 from shardctl.store.address import address, months_told
 from shardctl.store.advance import Advance, advance, settable
+from shardctl.store.change import Change, Rows
 from shardctl.store.fingerprint import Fingerprint, Fingerprinted
 from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Comparison, Parameters
@@ -182,6 +183,37 @@ class Store:
         )
         self._requests = replace(self._requests, stamped=compared.stamped)
         return compared
+
+    def update(
+        self, bind: Engine | Connection, values: Mapping[str, Any], **rows: Unpack[Rows]
+    ) -> int:
+        """Set mutable columns of rows, and give how many rows these were.
+
+        By `id`; or by `since` and `until`, half-open, as the time column holds it, month after
+        month in one transaction; or of `all_months`, with a reason. `where` says what else holds
+        for them: `where=lambda t: t.c.status == 4`. `Rows` has them all.
+
+        Raises:
+            Unbounded: neither says which rows, or there is no reason.
+            ConfigError: a column is not mutable, or is the state where there is a graph.
+            MonthMissing: a month has no table, and `missing` is not "skip"; nothing was changed.
+            InDoubt, NotStored, TransactionLost, InvalidId: as `create`.
+        """
+        settable(values, self.mutable, self._states, self.table.family.name)
+        return self._change(bind, Change(self._requests, rows, values))
+
+    def delete(self, bind: Engine | Connection, **rows: Unpack[Rows]) -> int:
+        """Delete rows, told as in `update`, and give how many these were.
+
+        A request for a row that was deleted is a new one, and stores it again.
+
+        Raises:
+            Unbounded, MonthMissing, InDoubt, NotStored, TransactionLost, InvalidId: as `update`.
+        """
+        return self._change(bind, Change(self._requests, rows))
+
+    def _change(self, bind: Engine | Connection, change: Change) -> int:
+        return self._carry_out(bind, change.carry_out, change.what, single=change.single)
 
     def _carry_out(
         self,
