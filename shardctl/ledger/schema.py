@@ -32,7 +32,7 @@ from sqlalchemy.schema import CreateTable
 
 from shardctl.dialects import Dialect
 from shardctl.errors import Refused
-from shardctl.ledger.clock import Instant
+from shardctl.ledger.clock import Instant, utc_now
 
 VERSION: Final = 4
 """The version of the ledger's tables that this shardctl makes and reads."""
@@ -174,7 +174,7 @@ registry = _table(
     Column("client_id", _Id, primary_key=True),
     Column("order_id", _Id, nullable=False),
     Column("month", String(6), nullable=False),
-    Column("registered_at", Instant, nullable=False),
+    Column("registered_at", Instant, nullable=False, default=utc_now()),
     UniqueConstraint("family", "month", "business", "client_id", name="shardctl_registry_month"),
 )
 """Which row of which month a caller's own number stands for. Since version 4."""
@@ -186,7 +186,7 @@ journal = _table(
     Column("month", String(6), nullable=False),
     Column("order_id", _Id, nullable=False),
     Column("row", _LongText, nullable=False),
-    Column("reopened_at", Instant, nullable=False),
+    Column("reopened_at", Instant, nullable=False, default=utc_now()),
     UniqueConstraint("family", "order_id", "id", name="shardctl_journal_order"),
 )
 """What rows were before they were tried again under their number as new. Since version 4."""

@@ -19,8 +19,8 @@ class Outcome:
         kind: `created`, now; `replayed`, earlier and with the same parameters; `reopened`, now,
             in place of one that had ended invalid.
         month: where it is.
-        row: by column. Of a replayed row all that is stored, as it is now; of others what was
-            sent, without what the server filled in.
+        row: by column. Of a created row what was sent, without what the server filled in; of
+            others all that is stored, as it is now.
     """
 
     kind: Kind

@@ -59,6 +59,14 @@ class Retry:
             most = min(most * 2, self.longest)
 
 
+class Instead(Exception):
+    """Raised by work that `settle` does: roll all of it back, and do this."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        super().__init__()
+        self.work = work
+
+
 def settle(
     engine: Engine,
     work: Callable[[Connection], T],
@@ -83,6 +91,9 @@ def settle(
         try:
             with _opened(engine) as connection:
                 return _once(connection, work, what, single)
+        except Instead as instead:
+            work, single = instead.work, False
+            continue
         except DBAPIError as error:
             if not passes(error):
                 raise

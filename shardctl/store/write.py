@@ -14,6 +14,7 @@ from shardctl.family import Family
 from shardctl.store.insert import Row, find, insert_or_find
 from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Comparison
+from shardctl.store.reopen import Reopening
 from shardctl.store.request import Request
 from shardctl.tables.missing import missing
 
@@ -26,11 +27,13 @@ class Writer:
         family: whose rows these are.
         key: the columns that no two rows of a month share; the last of them is the ID's.
         parameters: what two requests with one ID must have in common.
+        reopening: what is done with rows that had ended invalid; None where they are as others.
     """
 
     family: Family
     key: tuple[str, ...]
     parameters: Comparison
+    reopening: Reopening | None = None
 
     def put(self, connection: Connection, request: Request) -> Outcome:
         """Store a row, or find the one that an earlier request with the same ID stored.
@@ -51,20 +54,27 @@ class Writer:
             raise absent from error
         if found is None:
             return Outcome("created", request.month, dict(request.values))
-        return self.judge(request, found)
+        return self.judge(connection, request, found)
 
     def find(self, connection: Connection, request: Request) -> Row | None:
         """The row that is stored with the request's ID in its month."""
         return find(connection, request.table, self.key, request.values)
 
-    def judge(self, request: Request, found: Row) -> Outcome:
+    def judge(self, connection: Connection, request: Request, found: Row) -> Outcome:
         """What a row that is stored means for a request with the same ID.
+
+        One that had ended invalid makes way for the request, whatever its parameters were.
 
         Raises:
             Conflict: it was stored for other parameters.
             TwinId: it has another ID, which the server does not tell from this one.
         """
         self._refuse_twin(request, found)
+        if self.reopening is not None and self.reopening.applies(request, found):
+            done = self.reopening.reopen(connection, request, found)
+            if done and (row := self.find(connection, request)) is not None:
+                return Outcome("reopened", request.month, row)
+            return self.put(connection, request)
         if fields := self.parameters.differences(found, request.values):
             shown = "; ".join(f"{n} was {a!r}, is {b!r} now" for n, (a, b) in fields.items())
             raise Conflict(
