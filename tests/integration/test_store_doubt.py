@@ -192,10 +192,11 @@ def test_what_could_not_even_be_sent_is_no_doubt(server_url: str, mode: str) -> 
         assert Store(TABLE).create(engine, order(1)).kind == "created"
 
 
-def idle(connection: Connection, url: str) -> None:
-    """Leave a session idle until the server has closed it."""
-    session = connection.execute(text("SELECT connection_id()")).scalar()
-    connection.execute(text("SET SESSION wait_timeout = 1"))
+def idle(engine: Engine, url: str) -> None:
+    """Leave a pool's session idle until the server has closed it."""
+    with engine.connect() as connection:
+        session = connection.execute(text("SELECT connection_id()")).scalar()
+        connection.execute(text("SET SESSION wait_timeout = 1"))
     direct = create_engine(url, isolation_level="AUTOCOMMIT")
     query = text("SELECT count(*) FROM information_schema.processlist WHERE id = :id")
 
@@ -203,18 +204,16 @@ def idle(connection: Connection, url: str) -> None:
         with direct.connect() as connection:
             return connection.execute(query, {"id": session}).scalar() == 0
 
-    connection.rollback()
     until(closed)
     direct.dispose()
 
 
 @pytest.mark.parametrize("mode", AUTOCOMMIT)
-def test_a_session_closed_while_idle_is_a_doubt_like_any_other(server_url: str, mode: str) -> None:
+def test_a_session_closed_while_idle_is_a_doubt_like_any_other(mysql_url: str, mode: str) -> None:
     """Nothing was stored, but what the client sees is a connection that broke off."""
-    store, engine = Store(TABLE), create_engine(server_url, **MODES[mode])
+    store, engine = Store(TABLE), create_engine(mysql_url, **MODES[mode])
     made(TABLE, engine)
-    with engine.connect() as connection:
-        idle(connection, server_url)
+    idle(engine, mysql_url)
     with pytest.raises(InDoubt):
         store.create(engine, order(1))
     assert store.resolve(engine, order(1)).kind == "created"
@@ -227,8 +226,7 @@ def test_a_ping_before_use_spares_the_doubt_about_a_closed_session(
 ) -> None:
     engine = create_engine(server_url, pool_pre_ping=True, **MODES[mode])
     made(TABLE, engine)
-    with engine.connect() as connection:
-        idle(connection, server_url)
+    idle(engine, server_url)
     assert Store(TABLE).create(engine, order(1)).kind == "created"
     engine.dispose()
 
