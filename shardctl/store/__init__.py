@@ -5,7 +5,10 @@ from __future__ import annotations
 from shardctl.errors import (
     Conflict,
     InDoubt,
+    LedgerMissing,
     NotStored,
+    OwnTransactionNeeded,
+    RowGone,
     RowMissing,
     StateConflict,
     TransactionLost,
@@ -16,7 +19,7 @@ from shardctl.errors import (
 from shardctl.store.advance import Advance
 from shardctl.store.fingerprint import Fingerprint
 from shardctl.store.outcome import Outcome
-from shardctl.store.placing import SameTime
+from shardctl.store.placing import Neighbours, Registry, SameTime
 from shardctl.store.store import Store
 from shardctl.store.transaction import Retry
 
@@ -25,9 +28,14 @@ __all__ = [
     "Conflict",
     "Fingerprint",
     "InDoubt",
+    "LedgerMissing",
+    "Neighbours",
     "NotStored",
     "Outcome",
+    "OwnTransactionNeeded",
+    "Registry",
     "Retry",
+    "RowGone",
     "RowMissing",
     "SameTime",
     "StateConflict",

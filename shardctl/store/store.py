@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
 
-from shardctl.errors import ConfigError
+from shardctl.errors import ConfigError, OwnTransactionNeeded
 from shardctl.gene import Id
 from shardctl.month import Month
 from shardctl.store.address import address, months_told
@@ -19,6 +19,7 @@ from shardctl.store.fingerprint import Fingerprint, Fingerprinted
 from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Comparison, Parameters
 from shardctl.store.placing import ByGene, Placing, SameTime
+from shardctl.store.reopen import Reopening
 from shardctl.store.request import Requests
 from shardctl.store.states import States, state_column
 from shardctl.store.transaction import Retry, settle, within
@@ -51,6 +52,8 @@ class Store:
         state: the column of the state, which is mutable; by default the family's.
         states: from each state to those that may come right after it, such as
             `{1: (2, 4), 2: (3,)}`; for `advance`.
+        reopen_from: states of rows that had ended invalid: `create` tries them again under their
+            number as new, whatever their parameters were, and keeps what they were in the journal.
         placing: how a row finds its month where its ID bears no gene; by default, by the add-time
             that the caller repeats.
         retry: how often a transaction of the store's own is repeated.
@@ -69,6 +72,7 @@ class Store:
         secret: Collection[str] = (),
         state: str = "",
         states: Mapping[Any, Collection[Any]] | None = None,
+        reopen_from: Collection[Any] = (),
         fingerprint: Fingerprint | None = None,
         placing: Placing | None = None,
         retry: Retry | None = None,
@@ -82,11 +86,14 @@ class Store:
         key, time = self._requests.key, self._requests.time
         without = {*self.mutable, *ignore, *key, *filter(None, [time])}
         self._parameters = self._compared(without, secret, fingerprint)
-        self._writer = Writer(table.family, key, self._parameters)
+        reopening = Reopening.of(table, self._requests, self._state, reopen_from)
+        self._writer = Writer(table.family, key, self._parameters, reopening)
         self._placing = placing or (ByGene() if table.family.gene else SameTime())
         self._retry = retry or Retry()
 
-    def create(self, bind: Engine | Connection, values: Mapping[str, Any]) -> Outcome:
+    def create(
+        self, bind: Engine | Connection, values: Mapping[str, Any], *, client_id: Id | None = None
+    ) -> Outcome:
         """Store a row; or, where its ID is stored already with the same parameters, that one.
 
         On an engine, in a transaction of its own, which is repeated after deadlocks and lock
@@ -98,6 +105,7 @@ class Store:
         Args:
             values: by column. The add-time is aware; left out, it is the gene's where that is
                 exact, else the present one.
+            client_id: the caller's own number for the row, where its placing is a `Registry`.
 
         Raises:
             Conflict: the ID is stored with other parameters; `fields` tells which.
@@ -108,25 +116,38 @@ class Store:
             InvalidId: and what `Family.month` raises.
             GeneMismatch: the row is new, and its add-time does not agree with its ID.
             MonthMissing: its month has no table.
+            RowGone: the registry names a row that was deleted.
+            OwnTransactionNeeded: the placing cannot work in a caller's transaction.
+            LedgerMissing: there is no registry, or no journal.
             sqlalchemy.exc.IntegrityError: another unique key has the row's value already.
         """
-        request = self._placing.request(self._requests, values)
+        placing = self._placing
+        request = placing.request(self._requests, values, client_id)
 
         def work(connection: Connection) -> Outcome:
-            return self._placing.put(connection, self._writer, self._requests, request)
+            return placing.put(connection, self._writer, self._requests, request)
 
         if isinstance(bind, Engine):
-            return settle(bind, work, self._retry, request.what, single=self._placing.single)
+            single = self._writer.reopening is None and placing.single(request)
+            return settle(bind, work, self._retry, request.what, single=single)
+        if placing.own:
+            raise OwnTransactionNeeded(
+                f"{request.what}: {type(placing).__name__} may have to take the row back, which in "
+                "your transaction would undo what else you did: call create on the engine, or take "
+                "the registry"
+            )
         with within(bind, request.what):
             return work(bind)
 
-    def resolve(self, engine: Engine, values: Mapping[str, Any]) -> Outcome:
+    def resolve(
+        self, engine: Engine, values: Mapping[str, Any], *, client_id: Id | None = None
+    ) -> Outcome:
         """Settle a doubt: send the same INSERT again, as `create`.
 
         A SELECT would not do: the transaction of a lost connection may still be under way on the
         server, unseen, and commit later. The INSERT waits for it.
         """
-        return self.create(engine, values)
+        return self.create(engine, values, client_id=client_id)
 
     def advance(
         self,
@@ -167,22 +188,6 @@ class Store:
                 return advance(connection, states, at, to, values or {})
 
         return self._carry_out(bind, work, at.what, single=True)
-
-    def _compared(
-        self, without: Collection[str], secret: Collection[str], fingerprint: Fingerprint | None
-    ) -> Comparison:
-        """What tells whether requests are the same; from now on they bear fingerprints for it."""
-        declared, zone = self.table.declared, self.table.family.zone
-        own = {fingerprint.column, fingerprint.version} if fingerprint else set()
-        columns = Parameters.of(declared, without={*without, *own}, secret=secret, zone=zone)
-        if fingerprint is None:
-            return columns
-        time = self._requests.time
-        compared = Fingerprinted.of(
-            fingerprint, declared, columns, secret=secret, time=time, zone=zone
-        )
-        self._requests = replace(self._requests, stamped=compared.stamped)
-        return compared
 
     def update(
         self, bind: Engine | Connection, values: Mapping[str, Any], **rows: Unpack[Rows]
@@ -227,3 +232,19 @@ class Store:
             return settle(bind, work, self._retry, what, single=single)
         with within(bind, what):
             return work(bind)
+
+    def _compared(
+        self, without: Collection[str], secret: Collection[str], fingerprint: Fingerprint | None
+    ) -> Comparison:
+        """What tells whether requests are the same; from now on they bear fingerprints for it."""
+        declared, zone = self.table.declared, self.table.family.zone
+        own = {fingerprint.column, fingerprint.version} if fingerprint else set()
+        columns = Parameters.of(declared, without={*without, *own}, secret=secret, zone=zone)
+        if fingerprint is None:
+            return columns
+        time = self._requests.time
+        compared = Fingerprinted.of(
+            fingerprint, declared, columns, secret=secret, time=time, zone=zone
+        )
+        self._requests = replace(self._requests, stamped=compared.stamped)
+        return compared
