@@ -50,6 +50,15 @@ def insert_or_find(
     return None
 
 
+def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows that have the same columns by one statement: all of them, or none.
+
+    Raises:
+        DBAPIError: as the server says it.
+    """
+    connection.execute(insert(table).values([dict(row) for row in rows]))
+
+
 def find(connection: Connection, table: Table, key: Sequence[str], values: Row) -> Row | None:
     """The row under a key as it was committed last, shared with other readers until COMMIT."""
     same = [table.c[name] == values[name] for name in key]

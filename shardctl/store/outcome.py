@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sqlalchemy.exc import StatementError
+
+from shardctl.errors import ShardctlError
 from shardctl.month import Month
 
 Kind = Literal["created", "replayed", "reopened"]
+
+Failure = ShardctlError | StatementError
+"""What stands in an outcome's place where several rows were given: what `create` would raise."""
 
 
 @dataclass(frozen=True, slots=True)
