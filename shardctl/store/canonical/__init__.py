@@ -60,14 +60,16 @@ def is_own(column: Column[Any]) -> bool:
 
 
 def sent_of(column: Column[Any], zone: tzinfo) -> Form | None:
-    """What is sent in place of a value; None where every server stores what it is given.
+    """What is sent in place of a value; None where all servers and drivers take it as it is.
 
     A value that has no form is sent as it is: the server says what is wrong with it.
     """
     held = _held(column)
     if isinstance(held, types.Time):
         strict: Form = times.clock(held, zone)
-    elif _chosen(_TIMED, held) or _chosen(_FORMS, held) is numbers.exact:
+    elif isinstance(held, types.Uuid) and not held.as_uuid:
+        strict = octets.spelled
+    elif _chosen(_TIMED, held) or _chosen(_FORMS, held) in _SENT:
         strict = form_of(column, zone)
     else:
         return None
@@ -119,3 +121,5 @@ _FORMS: Final[Mapping[type, Callable[[Any], Form]]] = {
     types.Uuid: octets.uuid,
     types.JSON: octets.document,
 }
+
+_SENT: Final = (numbers.integer, numbers.exact, octets.uuid)

@@ -26,13 +26,12 @@ def padded(held: Any) -> Callable[[Any], bytes]:
 
 def uuid(held: TypeEngine[Any]) -> Callable[[Any], UUID]:  # noqa: ARG001
     """A UUID, from any of its spellings."""
+    return _uuid
 
-    def form(value: Any) -> UUID:
-        if isinstance(value, UUID):
-            return value
-        return UUID(bytes=value) if isinstance(value, bytes) else UUID(value)
 
-    return form
+def spelled(value: Any) -> str | None:
+    """A UUID as text, for a column that gives text."""
+    return None if value is None else str(_uuid(value))
 
 
 def document(held: TypeEngine[Any]) -> Callable[[Any], Any]:  # noqa: ARG001
@@ -44,6 +43,12 @@ def _octets(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode()
     return bytes(memoryview(value))  # not bytes(5), which is five zeros
+
+
+def _uuid(value: Any) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    return UUID(bytes=value) if isinstance(value, bytes) else UUID(value)
 
 
 def _document(value: Any) -> Any:
