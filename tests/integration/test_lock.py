@@ -91,6 +91,22 @@ def server_database(server_url: str) -> Database:
     return open_database(server_url)
 
 
+BEAT = "SELECT beat_at FROM shardctl_heartbeat"
+
+
+@pytest.fixture
+def beating(
+    server_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[lock.Lease, Connection]]:
+    """The lock, held with a sign of life every now and then, and a session beside it."""
+    monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
+    with (
+        lock.acquire(server_database, command="upgrade") as lease,
+        server_database.connect() as connection,
+    ):
+        yield lease, connection
+
+
 def as_on_another_machine(connection: Connection) -> None:
     """Make the owner's process one that cannot be seen from here."""
     connection.exec_driver_sql("UPDATE shardctl_lock SET machine = 'another'")
@@ -191,61 +207,46 @@ def test_a_process_that_sleeps_is_taken_over_and_writes_no_more(
         assert ledger.months(connection)["t_order_202601"].revision == "r7"
 
 
-def test_signs_of_life_keep_the_lock(
-    server_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
-    with (
-        lock.acquire(server_database, command="upgrade") as lease,
-        server_database.connect() as connection,
-    ):
-        read = "SELECT beat_at FROM shardctl_heartbeat"
-        first = connection.exec_driver_sql(read).scalar_one()
-        until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
-        lease.check()
+def test_signs_of_life_keep_the_lock(beating: tuple[lock.Lease, Connection]) -> None:
+    lease, connection = beating
+    first = connection.exec_driver_sql(BEAT).scalar_one()
+    until(lambda: connection.exec_driver_sql(BEAT).scalar_one() > first)
+    lease.check()
 
 
 def test_a_lease_that_was_taken_over_finds_out_by_itself(
-    server_database: Database, monkeypatch: pytest.MonkeyPatch
+    server_database: Database,
+    beating: tuple[lock.Lease, Connection],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
     monkeypatch.setattr("shardctl.lock.lease.STALE", float("inf"))  # not by its own silence
-    with (
-        lock.acquire(server_database, command="upgrade") as old,
-        server_database.connect() as connection,
-    ):
-        connection.exec_driver_sql("UPDATE shardctl_lock SET started = 0")  # as if it were gone
-        # It is taken over between two signs of life, of which a true one would send none.
-        with lock.acquire(server_database, command="upgrade", wait=30) as new:
+    old, connection = beating
+    connection.exec_driver_sql("UPDATE shardctl_lock SET started = 0")  # as if it were gone
+    # It is taken over between two signs of life, of which a true one would send none.
+    with lock.acquire(server_database, command="upgrade", wait=30) as new:
 
-            def lost() -> bool:
-                try:
-                    old.check()
-                except LockLost:
-                    return True
-                return False
+        def lost() -> bool:
+            try:
+                old.check()
+            except LockLost:
+                return True
+            return False
 
-            until(lost)
-            new.check()
+        until(lost)
+        new.check()
 
 
 def test_the_signs_of_life_go_on_after_their_session_was_killed(
-    server_database: Database, monkeypatch: pytest.MonkeyPatch
+    server_database: Database, beating: tuple[lock.Lease, Connection]
 ) -> None:
-    monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
-    with (
-        lock.acquire(server_database, command="upgrade") as lease,
-        server_database.connect() as connection,
-    ):
-        session = connection.exec_driver_sql("SELECT connection_id FROM shardctl_lock").scalar_one()
-        connection.exec_driver_sql(f"KILL {session}")
-        read = "SELECT beat_at FROM shardctl_heartbeat"
-        at_kill = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
-        until(lambda: connection.exec_driver_sql(read).scalar_one() > at_kill)
-        lease.check()
-        claim = lock.holder.claim_of(lease.token)
-        _, holder = server_database.dialect.claimed(connection, claim)
-        assert holder not in (None, session)
+    lease, connection = beating
+    session = connection.exec_driver_sql("SELECT connection_id FROM shardctl_lock").scalar_one()
+    connection.exec_driver_sql(f"KILL {session}")
+    at_kill = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
+    until(lambda: connection.exec_driver_sql(BEAT).scalar_one() > at_kill)
+    lease.check()
+    _, holder = server_database.dialect.claimed(connection, lock.holder.claim_of(lease.token))
+    assert holder not in (None, session)
 
 
 def test_a_lease_that_cannot_reach_the_server_for_too_long_is_lost(
@@ -259,19 +260,14 @@ def test_a_lease_that_cannot_reach_the_server_for_too_long_is_lost(
 
 
 def test_a_data_clause_under_way_holds_up_no_sign_of_life(
-    server_database: Database, monkeypatch: pytest.MonkeyPatch
+    server_database: Database, beating: tuple[lock.Lease, Connection]
 ) -> None:
-    monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
-    with (
-        lock.acquire(server_database, command="upgrade") as lease,
-        server_database.connect() as working,
-        server_database.connect() as connection,
-        server_database.dialect.transaction(working),
-    ):
+    lease, connection = beating
+    dialect = server_database.dialect
+    with server_database.connect() as working, dialect.transaction(working):
         assert lease.ledger.record_data(working, "r1", "up", 0, "t_order_202601")
-        read = "SELECT beat_at FROM shardctl_heartbeat"
-        first = connection.exec_driver_sql(read).scalar_one()
-        until(lambda: connection.exec_driver_sql(read).scalar_one() > first)
+        first = connection.exec_driver_sql(BEAT).scalar_one()
+        until(lambda: connection.exec_driver_sql(BEAT).scalar_one() > first)
 
 
 @pytest.mark.parametrize("before", ["nothing", "a killed owner"])
