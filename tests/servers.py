@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,19 @@ def acquire(environ: Mapping[str, str], stack: ExitStack) -> dict[str, Server]:
     return servers
 
 
+@contextmanager
+def private(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator[Server]:
+    """A server of one's own, with its default settings but for some options.
+
+    Raises `Unusable` where there is no binary to start.
+    """
+    binary = _binaries(environ).get(flavour)
+    if binary is None:
+        raise Unusable(missing(flavour))
+    with _process(flavour, binary, options) as server:
+        yield server
+
+
 def missing(flavour: str) -> str:
     """One line on what to do about a server that cannot be had."""
     package = {"mysql": "mysql-server", "mariadb": "mariadb-server"}[flavour]
@@ -165,36 +178,93 @@ def _flavour(version: str) -> str:
     return "mariadb" if "mariadb" in version.lower() else "mysql"
 
 
+@dataclass
+class Own:
+    """A server that we have started, and may end and start again; its data stay.
+
+    Attributes:
+        server: the running server.
+        command: what starts it.
+        log: what it says.
+        process: it.
+    """
+
+    server: Server
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def started(cls, server: Server, command: Sequence[str], log: Path) -> Own:
+        """One that lets us in."""
+        own = cls(server, command, log, _popen(command, log))
+        own.awaited()
+        return own
+
+    def crash(self) -> None:
+        """End it as a failing machine does: it can write nothing more."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Start it again after a crash; return when it lets us in."""
+        self.process = _popen(self.command, self.log)
+        self.awaited()
+
+    def awaited(self) -> None:
+        try:
+            _await(self.server, lambda: self.process.poll() is None, self.log.read_text)
+        except Unusable:
+            self.crash()
+            raise
+
+
+def own_binary(flavour: str, environ: Mapping[str, str]) -> str | None:
+    """The binary of which a test may start a server of its own; None where there is none."""
+    return _binaries(environ).get(flavour)
+
+
 @contextmanager
-def _process(flavour: str, binary: str) -> Iterator[Server]:
+def own(flavour: str, binary: str, *options: str) -> Iterator[Own]:
+    """A server on a data directory, a socket and a port of its own.
+
+    Args:
+        options: of the server, in place of `FAST`.
+    """
     with tempfile.TemporaryDirectory(prefix="shardctl-", ignore_cleanup_errors=True) as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
         with log.open("wb") as output:
             _install(flavour, binary, data, output)
-            port = _free_port()
-            process = subprocess.Popen(
-                [
-                    *_ends_with_us(),
-                    *_without_defaults(binary),
-                    *FAST,
-                    f"--datadir={data}",
-                    f"--socket={folder}/socket",
-                    f"--pid-file={folder}/pid",
-                    f"--port={port}",
-                    "--bind-address=127.0.0.1",
-                    *_user(),
-                ],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C is for the tests; they end the server after it
-            )
+        port = _free_port()
+        command = [
+            *_ends_with_us(),
+            *_without_defaults(binary),
+            *(options or FAST),
+            f"--datadir={data}",
+            f"--socket={folder}/socket",
+            f"--pid-file={folder}/pid",
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            *_user(),
+        ]
+        server = Server(flavour, f"mysql+pymysql://root@127.0.0.1:{port}/")
+        started = Own.started(server, command, log)
         try:
-            server = Server(flavour, f"mysql+pymysql://root@127.0.0.1:{port}/")
-            _await(server, lambda: process.poll() is None, log.read_text)
-            yield server
+            yield started
         finally:
-            process.kill()
-            process.wait()
+            started.crash()
+
+
+@contextmanager
+def _process(flavour: str, binary: str) -> Iterator[Server]:
+    with own(flavour, binary) as started:
+        yield started.server
+
+
+def _popen(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    # In a session of its own: Ctrl-C is for the tests; they end the server after it.
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
 
 def _install(flavour: str, binary: str, data: Path, output: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, Unpack
@@ -16,7 +16,8 @@ from shardctl.store.address import address, months_told
 from shardctl.store.advance import Advance, advance, settable
 from shardctl.store.change import Change, Rows
 from shardctl.store.fingerprint import Fingerprint, Fingerprinted
-from shardctl.store.outcome import Outcome
+from shardctl.store.many import Batch
+from shardctl.store.outcome import Failure, Outcome
 from shardctl.store.parameters import Comparison, Parameters
 from shardctl.store.placing import ByGene, Placing, SameTime
 from shardctl.store.reopen import Reopening
@@ -90,6 +91,7 @@ class Store:
         self._writer = Writer(table.family, key, self._parameters, reopening)
         self._placing = placing or (ByGene() if table.family.gene else SameTime())
         self._retry = retry or Retry()
+        self._batch = Batch(self._requests, self._writer, self._placing, self._retry)
 
     def create(
         self, bind: Engine | Connection, values: Mapping[str, Any], *, client_id: Id | None = None
@@ -138,6 +140,22 @@ class Store:
             )
         with within(bind, request.what):
             return work(bind)
+
+    def create_many(
+        self, bind: Engine | Connection, rows: Iterable[Mapping[str, Any]]
+    ) -> list[Outcome | Failure]:
+        """Store rows, with what came of each in its place: an outcome, or what `create` raises.
+
+        So one row's failure undoes no other's success, and hides none: look at each. On an engine
+        each month has a transaction of its own, the earliest first; where that is in doubt, or
+        could not be stored, all its rows are. On a connection all are in the caller's transaction.
+        An ID that comes twice is judged against its first row.
+
+        Raises:
+            TransactionLost: a deadlock undid the caller's transaction.
+            InDoubt: the caller's connection, which commits by itself, broke off.
+        """
+        return self._batch.create(bind, rows)
 
     def resolve(
         self, engine: Engine, values: Mapping[str, Any], *, client_id: Id | None = None

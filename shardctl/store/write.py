@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.errors import Conflict, TwinId
 from shardctl.family import Family
-from shardctl.store.insert import Row, find, insert_or_find
+from shardctl.store.insert import Row, find, insert_all, insert_or_find
 from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Comparison
 from shardctl.store.reopen import Reopening
@@ -55,6 +55,15 @@ class Writer:
         if found is None:
             return Outcome("created", request.month, dict(request.values))
         return self.judge(connection, request, found)
+
+    def put_new(self, connection: Connection, requests: Sequence[Request]) -> list[Outcome]:
+        """Store rows of one month with the same columns by one statement, if all are new.
+
+        Raises:
+            DBAPIError: none was stored; `put` tells why, one by one.
+        """
+        insert_all(connection, requests[0].table, [request.values for request in requests])
+        return [Outcome("created", each.month, dict(each.values)) for each in requests]
 
     def find(self, connection: Connection, request: Request) -> Row | None:
         """The row that is stored with the request's ID in its month."""
