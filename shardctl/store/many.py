@@ -19,6 +19,7 @@ from shardctl.errors import InDoubt, NotStored, ShardctlError, TransactionLost
 from shardctl.month import Month
 from shardctl.store.outcome import Failure, Outcome
 from shardctl.store.placing import Placing
+from shardctl.store.placing.protocol import refuse_callers
 from shardctl.store.request import Request, Requests
 from shardctl.store.transaction import Retry, passes, settle, within
 from shardctl.store.write import Writer
@@ -74,6 +75,7 @@ class Batch:
 
     def _part(self, bind: Engine | Connection, places: Places) -> Results:
         if isinstance(bind, Connection):
+            refuse_callers(self.placing, places[0][1].what)
             return self._store(bind, places, partial(within, bind))
         what = ", ".join([places[0][1].what, *["…"] * (len(places) > 1)])
         try:

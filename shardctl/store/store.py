@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
 
-from shardctl.errors import ConfigError, OwnTransactionNeeded
+from shardctl.errors import ConfigError
 from shardctl.gene import Id
 from shardctl.month import Month
 from shardctl.store.address import address, months_told
@@ -20,6 +20,7 @@ from shardctl.store.many import Batch
 from shardctl.store.outcome import Failure, Outcome
 from shardctl.store.parameters import Comparison, Parameters
 from shardctl.store.placing import ByGene, Placing, SameTime
+from shardctl.store.placing.protocol import refuse_callers
 from shardctl.store.reopen import Reopening
 from shardctl.store.request import Requests
 from shardctl.store.states import States, state_column
@@ -104,6 +105,9 @@ class Store:
         a deadlock, since two who replay both hold the row's shared lock: do it in the next one,
         or `advance` it on the engine.
 
+        On an engine that commits by itself, a connection that the server had closed while it was
+        idle looks like one that breaks off: `pool_pre_ping=True` spares that doubt.
+
         Args:
             values: by column. The add-time is aware; left out, it is the gene's where that is
                 exact, else the present one.
@@ -132,12 +136,7 @@ class Store:
         if isinstance(bind, Engine):
             single = self._writer.reopening is None and placing.single(request)
             return settle(bind, work, self._retry, request.what, single=single)
-        if placing.own:
-            raise OwnTransactionNeeded(
-                f"{request.what}: {type(placing).__name__} may have to take the row back, which in "
-                "your transaction would undo what else you did: call create on the engine, or take "
-                "the registry"
-            )
+        refuse_callers(placing, request.what)
         with within(bind, request.what):
             return work(bind)
 
@@ -154,6 +153,7 @@ class Store:
         Raises:
             TransactionLost: a deadlock undid the caller's transaction.
             InDoubt: the caller's connection, which commits by itself, broke off.
+            OwnTransactionNeeded: the placing cannot work in a caller's transaction.
         """
         return self._batch.create(bind, rows)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import Connection
 
-from shardctl.errors import ConfigError
+from shardctl.errors import ConfigError, OwnTransactionNeeded
 from shardctl.gene import Id
 from shardctl.store.outcome import Outcome
 from shardctl.store.request import Request, Requests
@@ -47,4 +47,18 @@ def refuse(client_id: Id | None) -> None:
         raise ConfigError(
             f"client_id {client_id!r} is kept nowhere: give the store placing=Registry(), which "
             "keeps which row it stands for"
+        )
+
+
+def refuse_callers(placing: Placing, what: str) -> None:
+    """What a way does in a caller's transaction that has to have its own.
+
+    Raises:
+        OwnTransactionNeeded: it is such a way.
+    """
+    if placing.own:
+        raise OwnTransactionNeeded(
+            f"{what}: {type(placing).__name__} may have to take the row back, which in your "
+            "transaction would undo what else you did: call create on the engine, or take the "
+            "registry"
         )
