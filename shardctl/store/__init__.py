@@ -21,6 +21,7 @@ from shardctl.store.fingerprint import Fingerprint
 from shardctl.store.outcome import Outcome
 from shardctl.store.placing import Neighbours, Registry, SameTime
 from shardctl.store.store import Store
+from shardctl.store.sweep import Stuck
 from shardctl.store.transaction import Retry
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "SameTime",
     "StateConflict",
     "Store",
+    "Stuck",
     "TransactionLost",
     "TwinId",
     "Unbounded",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
@@ -24,6 +24,7 @@ from shardctl.store.placing.protocol import refuse_callers
 from shardctl.store.reopen import Reopening
 from shardctl.store.request import Requests
 from shardctl.store.states import States, state_column
+from shardctl.store.sweep import Stuck, Sweep
 from shardctl.store.transaction import Retry, settle, within
 from shardctl.store.write import Writer
 from shardctl.tables import MonthlyTable
@@ -234,6 +235,54 @@ class Store:
             Unbounded, MonthMissing, InDoubt, NotStored, TransactionLost, InvalidId: as `update`.
         """
         return self._change(bind, Change(self._requests, rows))
+
+    def sweep(
+        self,
+        engine: Engine,
+        *,
+        states: Collection[Any],
+        older_than: timedelta = timedelta(minutes=1),
+        limit: int = 100,
+        margin: timedelta = timedelta(days=1),
+        name: str = "",
+    ) -> tuple[Stuck, ...]:
+        """Rows that have been in certain states for too long, oldest first, in whatever month.
+
+        A watermark in the ledger tells from which month on there may be some: a sweeper that was
+        down for an hour, or over a month's end, misses none. It goes to the oldest row that is in
+        one of the states, or may yet come into one by the graph, and never past it; nothing has
+        to be acknowledged. Several sweepers get the same rows: let `advance` decide. Rows that
+        cannot be settled keep their place at the front: advance them to a state of their own
+        before they are as many as `limit`.
+
+        Wants an index that begins with the state and the add-time; `shardctl check` tells.
+
+        Args:
+            states: in which rows are stuck. Without a graph, name all through which a row comes
+                there, too.
+            older_than: by the store's clock, how old a row's add-time is at least.
+            limit: how many rows to give at most.
+            margin: how long after its add-time a row may be stored first; one that is stored
+                later, in a month before, is not found.
+            name: of the watermark; by default made of the states.
+
+        Raises:
+            ConfigError: the columns of state and add-time are not set, or the graph has no such
+                states.
+            LedgerMissing: the ledger's table is not there.
+            InDoubt, NotStored: the watermark may not have moved; sweep again.
+        """
+        sweep = Sweep.of(
+            self._requests,
+            self._state,
+            self._states,
+            states,
+            older_than=older_than,
+            limit=limit,
+            margin=margin,
+            name=name,
+        )
+        return self._carry_out(engine, sweep.carry_out, sweep.what)
 
     def _change(self, bind: Engine | Connection, change: Change) -> int:
         return self._carry_out(bind, change.carry_out, change.what, single=change.single)
