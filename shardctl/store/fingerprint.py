@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Table
@@ -47,7 +48,7 @@ class Fingerprinted:
 
     Attributes:
         declared: where they are.
-        by_version: the parameters that each is made of.
+        by_version: the parameters that each is made of, by name.
         columns: the parameters of a row without one.
     """
 
@@ -77,8 +78,10 @@ class Fingerprinted:
         """
         _check(declared, table, time)
         by_version = {
-            version: Parameters.of(
-                table, without=set(table.c.keys()) - set(names), secret=secret, zone=zone
+            version: _by_name(
+                Parameters.of(
+                    table, without=set(table.c.keys()) - set(names), secret=secret, zone=zone
+                )
             )
             for version, names in declared.versions.items()
         }
@@ -119,9 +122,16 @@ class Fingerprinted:
 
 def digest(version: int, parameters: Parameters, values: Mapping[str, Any]) -> bytes:
     """The fingerprint of what a request asks for; columns that a server fills in do not count."""
-    forms = {each.name: each.given(values) for each in parameters.each}
-    asked = [version, {name: form for name, form in forms.items() if form is not UNKNOWN}]
-    return blake2b(encoded(asked), digest_size=SIZE, person=_DOMAIN).digest()
+    asked = [b"%d" % version]
+    for each in parameters.each:
+        if (form := each.given(values)) is not UNKNOWN:
+            asked += encoded(each.name), encoded(form)
+    return blake2b(b"".join(asked), digest_size=SIZE, person=_DOMAIN).digest()
+
+
+def _by_name(parameters: Parameters) -> Parameters:
+    """In an order that no change of the table's changes."""
+    return Parameters(tuple(sorted(parameters.each, key=attrgetter("name"))))
 
 
 def _check(declared: Fingerprint, table: Table, time: str | None) -> None:

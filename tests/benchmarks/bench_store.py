@@ -1,7 +1,8 @@
 """What the store adds to an INSERT: `python -m tests.benchmarks.bench_store --url URL`.
 
-A new row by `Store.create` on an engine that commits by itself, against the same INSERT by
-SQLAlchemy Core on the same engine; both turn and turn about in one run, into tables of their own.
+A new row by `Store.create` on an engine that commits by itself, without and with a fingerprint,
+against the same INSERT by SQLAlchemy Core on the same engine; all turn and turn about in one run,
+into tables of their own.
 Figures are medians, and what counts are their ratios. The exit code is 1 where one is not as
 wanted.
 """
@@ -13,19 +14,22 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    BINARY,
     Column,
     DateTime,
     Engine,
     Integer,
     MetaData,
     Numeric,
+    SmallInteger,
     String,
     Table,
     create_engine,
@@ -34,10 +38,10 @@ from sqlalchemy import (
 )
 
 from shardctl import DigitsGene, Family, Month
-from shardctl.store import Store
+from shardctl.store import Fingerprint, Store
 from shardctl.tables import MonthlyTable
 
-NEW, REPLAY = 1.10, 2
+NEW, PRINTED, REPLAY = 1.10, 1.12, 2
 MONTH = Month(2026, 11)
 INSTANT = datetime(2026, 11, 21, 1, 36, 43, tzinfo=UTC)
 FAMILY = Family(
@@ -49,15 +53,21 @@ FAMILY = Family(
     time="create_time",
     first=Month(2026, 1),
 )
-DECLARED = Table(
-    FAMILY.name,
-    MetaData(),
-    Column("order_id", String(28), primary_key=True),
-    Column("user_id", Integer, nullable=False),
-    Column("coin", Numeric(32, 2), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("create_time", DateTime, nullable=False),
-)
+PRINT = Fingerprint("fp", "fp_version", {1: ("user_id", "coin")})
+
+
+def declared(name: str, *more: Column[Any]) -> Table:
+    """A table of orders."""
+    return Table(
+        name,
+        MetaData(),
+        Column("order_id", String(28), primary_key=True),
+        Column("user_id", Integer, nullable=False),
+        Column("coin", Numeric(32, 2), nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("create_time", DateTime, nullable=False),
+        *more,
+    )
 
 
 def main() -> int:
@@ -67,23 +77,30 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=3000)
     given = parser.parse_args()
     engine = create_engine(given.url, isolation_level="AUTOCOMMIT")
-    table = MonthlyTable(FAMILY, DECLARED)
-    month = table.month(MONTH)
-    by_hand = DECLARED.to_metadata(MetaData(), name="bench_by_hand")
+    table = MonthlyTable(FAMILY, declared(FAMILY.name))
+    bears = [Column("fp", BINARY(16)), Column("fp_version", SmallInteger)]
+    other = replace(FAMILY, name="bench_t_printed", template="bench_t_printed")
+    printed = MonthlyTable(other, declared(other.name, *bears))
+    by_hand = declared("bench_by_hand")
     store = Store(table, mutable=["status"])
-    with made(engine, month, by_hand):
-        core, library = measure(
-            lambda row: core_insert(engine, by_hand, row),
-            lambda row: store.create(engine, row),
+    printing = Store(printed, mutable=["status"], fingerprint=PRINT)
+    with made(engine, table.month(MONTH), printed.month(MONTH), by_hand):
+        core, library, fingerprinted = measure(
+            [
+                lambda row: core_insert(engine, by_hand, row),
+                lambda row: store.create(engine, row),
+                lambda row: printing.create(engine, row),
+            ],
             given.rows,
         )
         routed = statistics.median(timed(lambda row: FAMILY.month(id=row["order_id"]), range(1000)))
         sent = trips(engine, lambda: store.create(engine, row_of(0)))
-    ratio = library / core
+    ratio, with_print = library / core, fingerprinted / core
     print(f"new row: by hand {core / 1e3:.1f} µs, create {library / 1e3:.1f} µs, ratio {ratio:.3f}")
+    print(f"  with a fingerprint {fingerprinted / 1e3:.1f} µs, ratio {with_print:.3f}")
     print(f"  routing {routed / 1e3:.2f} µs of it, {routed / library:.2%}")
     print(f"replay: {sent} statements")
-    return ratio > NEW or sent > REPLAY
+    return ratio > NEW or with_print > PRINTED or sent > REPLAY
 
 
 def core_insert(engine: Engine, table: Table, row: dict[str, Any]) -> None:
@@ -103,20 +120,19 @@ def row_of(number: int) -> dict[str, Any]:
     }
 
 
-def measure(
-    hand: Callable[[dict[str, Any]], Any], library: Callable[[dict[str, Any]], Any], rows: int
-) -> tuple[float, float]:
-    """The medians of both, in nanoseconds a row; who is first changes from row to row."""
-    times: tuple[list[int], list[int]] = [], []
+def measure(ways: Sequence[Callable[[dict[str, Any]], Any]], rows: int) -> list[float]:
+    """The median of each way, in nanoseconds a row; who is first changes from row to row."""
+    times: list[list[int]] = [[] for _ in ways]
     gc.disable()
     for number in range(rows):
         row = row_of(number)
-        for which in (0, 1) if number % 2 else (1, 0):
+        for turn in range(len(ways)):
+            which = (number + turn) % len(ways)
             begun = time.perf_counter_ns()
-            (hand, library)[which](row)
+            ways[which](row)
             times[which].append(time.perf_counter_ns() - begun)
     gc.enable()
-    return statistics.median(times[0]), statistics.median(times[1])
+    return [statistics.median(each) for each in times]
 
 
 def timed(call: Callable[[dict[str, Any]], Any], numbers: range) -> list[int]:

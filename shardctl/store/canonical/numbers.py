@@ -89,8 +89,11 @@ def _single(number: float) -> float:
 
 
 def _rounded(value: Any, step: Decimal) -> Decimal:
-    # A context of its own: the application's may have fewer digits, and collects flags.
-    return _decimal(value).quantize(step, ROUND_HALF_UP, Context(prec=_DIGITS))
+    number = value if type(value) is Decimal else _decimal(value)
+    if number.same_quantum(step) and number.is_finite():
+        return number
+    # A context of its own: the application's may have fewer digits.
+    return number.quantize(step, ROUND_HALF_UP, Context(prec=_DIGITS))
 
 
 def _decimal(value: Any) -> Decimal:
