@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,8 @@ def acquire(environ: Mapping[str, str], stack: ExitStack) -> dict[str, Server]:
         if flavour in given:
             servers[flavour] = given[flavour]
         elif flavour in local:
-            servers[flavour] = stack.enter_context(_process(flavour, local[flavour]))
+            started = stack.enter_context(_started(flavour, local[flavour], FAST))
+            servers[flavour] = started.server
         elif _docker_answers():
             servers[flavour] = stack.enter_context(_container(flavour))
     return servers
@@ -132,11 +133,18 @@ def private(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator
 
     Raises `Unusable` where there is no binary to start.
     """
+    with own(flavour, environ, *options) as started:
+        yield started.server
+
+
+@contextmanager
+def own(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator[Own]:
+    """As `private`, with what ends it and starts it again."""
     binary = _binaries(environ).get(flavour)
     if binary is None:
         raise Unusable(missing(flavour))
-    with _process(flavour, binary, options) as server:
-        yield server
+    with _started(flavour, binary, options) as started:
+        yield started
 
 
 def missing(flavour: str) -> str:
@@ -219,18 +227,9 @@ class Own:
             raise
 
 
-def own_binary(flavour: str, environ: Mapping[str, str]) -> str | None:
-    """The binary of which a test may start a server of its own; None where there is none."""
-    return _binaries(environ).get(flavour)
-
-
 @contextmanager
-def own(flavour: str, binary: str, *options: str) -> Iterator[Own]:
-    """A server on a data directory, a socket and a port of its own.
-
-    Args:
-        options: of the server, in place of `FAST`.
-    """
+def _started(flavour: str, binary: str, options: Iterable[str]) -> Iterator[Own]:
+    """A server on a data directory, a socket and a port of its own."""
     with tempfile.TemporaryDirectory(prefix="shardctl-", ignore_cleanup_errors=True) as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
         with log.open("wb") as output:
@@ -239,7 +238,7 @@ def own(flavour: str, binary: str, *options: str) -> Iterator[Own]:
         command = [
             *_ends_with_us(),
             *_without_defaults(binary),
-            *(options or FAST),
+            *options,
             f"--datadir={data}",
             f"--socket={folder}/socket",
             f"--pid-file={folder}/pid",
@@ -253,12 +252,6 @@ def own(flavour: str, binary: str, *options: str) -> Iterator[Own]:
             yield started
         finally:
             started.crash()
-
-
-@contextmanager
-def _process(flavour: str, binary: str) -> Iterator[Server]:
-    with own(flavour, binary) as started:
-        yield started.server
 
 
 def _popen(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
