@@ -16,6 +16,7 @@ from shardctl.store.outcome import Outcome
 from shardctl.store.parameters import Comparison
 from shardctl.store.reopen import Reopening
 from shardctl.store.request import Request
+from shardctl.store.watermark import recall
 from shardctl.tables.missing import missing
 
 
@@ -80,6 +81,7 @@ class Writer:
         """
         self._refuse_twin(request, found)
         if self.reopening is not None and self.reopening.applies(request, found):
+            recall(connection, self.family.name, request.month.start(self.family.zone))
             done = self.reopening.reopen(connection, request, found)
             if done and (row := self.find(connection, request)) is not None:
                 return Outcome("reopened", request.month, row)

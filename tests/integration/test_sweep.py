@@ -256,6 +256,16 @@ def test_a_row_that_is_opened_again_is_found_in_its_month_of_long_ago(
     assert swept(store, engine) == [id]
 
 
+def test_an_order_that_is_tried_again_is_found_though_its_month_is_long_over(
+    engine: Engine, clock: MovableClock
+) -> None:
+    store = Store(TABLE, states=GRAPH, reopen_from=(4,), clock=clock)
+    (id,) = add(store, engine, MIDNIGHT - 70 * DAY, status=4)
+    assert swept(store, engine) == []
+    assert store.create(engine, {"order_id": id, "status": 1}).kind == "reopened"
+    assert swept(store, engine) == [id]
+
+
 def test_a_sweeper_that_looked_before_a_row_was_opened_again_leaves_the_watermark(
     server_url: str, clock: MovableClock
 ) -> None:
