@@ -128,18 +128,11 @@ def acquire(environ: Mapping[str, str], stack: ExitStack) -> dict[str, Server]:
 
 
 @contextmanager
-def private(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator[Server]:
+def private(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator[Own]:
     """A server of one's own, with its default settings but for some options.
 
     Raises `Unusable` where there is no binary to start.
     """
-    with own(flavour, environ, *options) as started:
-        yield started.server
-
-
-@contextmanager
-def own(flavour: str, environ: Mapping[str, str], *options: str) -> Iterator[Own]:
-    """As `private`, with what ends it and starts it again."""
     binary = _binaries(environ).get(flavour)
     if binary is None:
         raise Unusable(missing(flavour))
