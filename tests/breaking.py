@@ -32,12 +32,14 @@ class Breaking:
     Attributes:
         url: of the way, for SQLAlchemy.
         met: set when the statement was met; it breaks off once.
+        sent: the statements of all sessions.
     """
 
     url: str
     at: At
     when: When
     met: threading.Event = field(default_factory=threading.Event)
+    sent: list[str] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,6 +92,7 @@ class Way:
                 packet = self._packet()
                 if packet[4:5] == _COM_QUERY:
                     self.sent.append(packet[5:].decode(errors="replace"))
+                    self.breaking.sent.append(self.sent[-1])
                     if self.breaking.take(self.sent):
                         self._break(packet)
                         break

@@ -69,7 +69,7 @@ def order_id(number: int, at: datetime = NOON) -> str:
     return f"{wall:%Y%m%d%H%M%S}{number:014d}"
 
 
-def order(number: int, at: datetime = NOON, **more: Any) -> dict[str, Any]:
+def order(number: int, at: datetime = NOON, /, **more: Any) -> dict[str, Any]:
     """A row as an application gives it."""
     return {"order_id": order_id(number, at), "user_id": number, "create_time": at, **more}
 

@@ -287,7 +287,7 @@ def test_a_server_that_undoes_transactions_on_timeouts_loses_the_callers() -> No
     """MariaDB's and MySQL's innodb_rollback_on_timeout, which is set when the server starts."""
     try:
         running = private("mariadb", os.environ, *FAST, "--innodb-rollback-on-timeout")
-        with running as server, server.fresh_database() as url:
+        with running as own, own.server.fresh_database() as url:
             undone_on_timeout(url)
     except Unusable as error:
         pytest.skip(str(error))
