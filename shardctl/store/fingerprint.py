@@ -43,17 +43,48 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A way in which fingerprints are made.
+
+    Attributes:
+        number: tells it from others.
+        parameters: what counts, by name, which is an order that no change of the table's changes.
+        names: theirs, as bytes.
+    """
+
+    number: int
+    parameters: Parameters
+    names: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, number: int, parameters: Parameters) -> Version:
+        """The way that takes certain parameters."""
+        each = tuple(sorted(parameters.each, key=attrgetter("name")))
+        return cls(number, Parameters(each), tuple(encoded(one.name) for one in each))
+
+    def digest(self, values: Mapping[str, Any]) -> bytes:
+        """The fingerprint of what a request asks for; what a server fills in does not count."""
+        asked = [b"%d" % self.number]
+        for name, each in zip(self.names, self.parameters.each, strict=True):
+            if (form := each.given(values)) is not UNKNOWN:
+                asked += name, encoded(form)
+        return blake2b(b"".join(asked), digest_size=SIZE, person=_DOMAIN).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprinted:
     """Compares requests by their fingerprints, and by columns where a row has none.
 
     Attributes:
         declared: where they are.
-        by_version: the parameters that each is made of, by name.
+        by_version: how each is made.
+        newest: how those of new rows are.
         columns: the parameters of a row without one.
     """
 
     declared: Fingerprint
-    by_version: Mapping[int, Parameters]
+    by_version: Mapping[int, Version]
+    newest: Version
     columns: Parameters
 
     @classmethod
@@ -77,24 +108,19 @@ class Fingerprinted:
             ConfigError: a column is missing, or cannot be part of a fingerprint.
         """
         _check(declared, table, time)
-        by_version = {
-            version: _by_name(
-                Parameters.of(
-                    table, without=set(table.c.keys()) - set(names), secret=secret, zone=zone
-                )
-            )
-            for version, names in declared.versions.items()
-        }
-        for version, parameters in by_version.items():
-            if left := set(declared.versions[version]) - {each.name for each in parameters.each}:
+        by_version = {}
+        for number, names in declared.versions.items():
+            without = set(table.c.keys()) - set(names)
+            parameters = Parameters.of(table, without=without, secret=secret, zone=zone)
+            if left := set(names) - {each.name for each in parameters.each}:
                 raise ConfigError(f"{table.name}: the server fills in {', '.join(sorted(left))}")
-        return cls(declared, by_version, columns)
+            by_version[number] = Version.of(number, parameters)
+        return cls(declared, by_version, by_version[max(by_version)], columns)
 
     def stamped(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row with its fingerprint, of the newest version."""
-        version = max(self.by_version)
-        print_ = digest(version, self.by_version[version], values)
-        return {**values, self.declared.column: print_, self.declared.version: version}
+        made, newest = self.declared, self.newest
+        return {**values, made.column: newest.digest(values), made.version: newest.number}
 
     def differences(
         self, stored: Mapping[str, Any], given: Mapping[str, Any]
@@ -104,34 +130,21 @@ class Fingerprinted:
         Where no column tells, since what was asked for has changed since, the fingerprints stand
         in their own column's place.
         """
-        kept, version = stored[self.declared.column], stored[self.declared.version]
-        parameters = self.by_version.get(version)
-        if kept is None or parameters is None:
+        kept = stored[self.declared.column]
+        version = self.by_version.get(stored[self.declared.version])
+        if kept is None or version is None:
             return self.columns.differences(stored, given)
-        asked = digest(version, parameters, given)
+        asked = version.digest(given)
         if asked == bytes(kept):
             return {}
+        counted = version.parameters.each
         lasting = {each.name for each in self.columns.each}
-        told = Parameters(tuple(each for each in parameters.each if each.name in lasting))
+        told = Parameters(tuple(each for each in counted if each.name in lasting))
         if found := told.differences(stored, given):
             return found
-        if any(each.secret for each in parameters.each):  # short ones can be guessed from it
+        if any(each.secret for each in counted):  # short ones can be guessed from it
             return {self.declared.column: (MASKED, MASKED)}
         return {self.declared.column: (bytes(kept).hex(), asked.hex())}
-
-
-def digest(version: int, parameters: Parameters, values: Mapping[str, Any]) -> bytes:
-    """The fingerprint of what a request asks for; columns that a server fills in do not count."""
-    asked = [b"%d" % version]
-    for each in parameters.each:
-        if (form := each.given(values)) is not UNKNOWN:
-            asked += encoded(each.name), encoded(form)
-    return blake2b(b"".join(asked), digest_size=SIZE, person=_DOMAIN).digest()
-
-
-def _by_name(parameters: Parameters) -> Parameters:
-    """In an order that no change of the table's changes."""
-    return Parameters(tuple(sorted(parameters.each, key=attrgetter("name"))))
 
 
 def _check(declared: Fingerprint, table: Table, time: str | None) -> None:
