@@ -200,11 +200,12 @@ class Store:
             raise ConfigError(f"{self.table!r} has no graph: Store(state=…, states=…) declares it")
         states.known(to)
         settable(values or {}, self.mutable, states, self.table.family.name)
+        sent = self._requests.sent(values or {})
         at = address(self._requests, id, instant=instant, month=month)
 
         def work(connection: Connection) -> Advance:
             with months_told(self.table.family):
-                return advance(connection, states, at, to, values or {})
+                return advance(connection, states, at, to, sent)
 
         return self._carry_out(bind, work, at.what, single=True)
 
@@ -224,7 +225,7 @@ class Store:
             InDoubt, NotStored, TransactionLost, InvalidId: as `create`.
         """
         settable(values, self.mutable, self._states, self.table.family.name)
-        return self._change(bind, Change(self._requests, rows, values))
+        return self._change(bind, Change(self._requests, rows, self._requests.sent(values)))
 
     def delete(self, bind: Engine | Connection, **rows: Unpack[Rows]) -> int:
         """Delete rows, told as in `update`, and give how many these were.

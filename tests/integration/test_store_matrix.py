@@ -250,3 +250,8 @@ def test_what_is_stored_is_what_was_compared(engine: Engine) -> None:
     replayed = store.create(engine, given)
     for outcome in (created, replayed):
         assert {name: outcome.row[name] for name in stored} == stored
+    changing = Store(table, mutable=tuple(stored))
+    later = {"paid_at": INSTANT + timedelta(days=1), "coin": None}
+    changing.update(engine, later, id=1, instant=NOON)
+    changed = store.create(engine, given | later)
+    assert changed.row["paid_at"] == EVENING + timedelta(days=1)
