@@ -21,7 +21,7 @@ from shardctl.store.outcome import Failure, Outcome
 from shardctl.store.placing import Placing
 from shardctl.store.placing.protocol import refuse_callers
 from shardctl.store.request import Request, Requests
-from shardctl.store.transaction import Retry, passes, settle, within
+from shardctl.store.transaction import Instead, Retry, passes, settle, within
 from shardctl.store.write import Writer
 
 Places = list[tuple[int, Request]]
@@ -126,6 +126,9 @@ class Batch:
         try:
             with guard(request.what):
                 outcome = self.placing.put(connection, self.writer, self.requests, request)
+        except Instead as instead:
+            work = instead.work
+            raise Instead(lambda connection: {number: work(connection)}) from None
         except (ShardctlError, StatementError) as error:
             if _ends_all(error):
                 raise

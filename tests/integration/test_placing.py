@@ -42,6 +42,7 @@ from shardctl.store import (
     Store,
     TwinId,
 )
+from shardctl.store.placing import Placing
 from shardctl.tables import MonthlyTable
 
 NOVEMBER, DECEMBER = Month(2026, 11), Month(2026, 12)
@@ -249,6 +250,19 @@ def test_an_add_time_in_summer_time_is_near_the_end_that_clocks_show(url: str) -
     again = store.create(engine, row | {"create_time": start + timedelta(minutes=5)})
     assert (again.kind, again.month) == ("replayed", Month(2026, 3))
     engine.dispose()
+
+
+@pytest.mark.parametrize("placing", [Neighbours(), Registry()])
+def test_many_rows_at_once_find_their_first_rows(engine: Engine, placing: Placing) -> None:
+    store, rows = Store(ORDERS, placing=placing), [order() for _ in range(3)]
+
+    def create(at: datetime, **changed: Any) -> list[Any]:
+        return store.create_many(engine, [row | {"create_time": at} | changed for row in rows])
+
+    assert [each.kind for each in create(BEFORE)] == ["created"] * 3
+    assert [(each.kind, each.month) for each in create(AFTER)] == [("replayed", NOVEMBER)] * 3
+    assert [type(each) for each in create(AFTER, user_id=8)] == [Conflict] * 3
+    assert counts(engine) == (3, 0)
 
 
 def _race_over_midnight(engine: Engine, store: Store, races: int) -> None:
