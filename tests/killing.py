@@ -76,7 +76,7 @@ class Trials:
         first: int = 0,
         every: int,
         before: Callable[[], object] = lambda: None,
-    ) -> Iterator[str]:
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Kill a command again and again, each time later, until it is through before that.
 
         Args:
@@ -85,13 +85,15 @@ class Trials:
             before: what is to be done before each time.
 
         Yields:
-            In words, where it was killed.
+            The write before which it was killed, and the last one that it did; the last time
+            it was through before that.
         """
         for kill_at in count(first, every):
             before()
             trial = self.run(command, kill_at=kill_at)
-            yield f"killed at {kill_at}, after {trial.writes[-1:]}"
+            yield kill_at, trial.writes[-1:]
             if not trial.killed:
+                assert len(trial.writes) <= kill_at
                 break
 
 
