@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final, Protocol
 
 from sqlalchemy import ClauseElement, Column, FetchedValue, Table, TextClause, types
+from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from shardctl.errors import ConfigError
@@ -150,4 +151,6 @@ def _spelled(default: FetchedValue) -> str | None:
     if isinstance(literal, TextClause):
         found = _NUMBER_OR_TEXT.fullmatch(literal.text.strip())
         return None if found is None else found[1] or found[2]
+    if isinstance(literal, False_ | True_):
+        return "1" if isinstance(literal, True_) else "0"
     return literal if isinstance(literal, str) else None

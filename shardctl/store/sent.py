@@ -17,7 +17,8 @@ class Sent:
     """Turns the values that an application gives into those that its columns hold.
 
     An aware datetime becomes what clocks in the family's zone show then; times are cut to the
-    column's precision, numbers rounded to its scale. A TIMESTAMP is read by the session's zone,
+    column's precision, numbers rounded to its scale, as the table declares them: a column that is
+    finer in the database has to be declared so. A TIMESTAMP is read by the session's zone,
     which has to be the family's wherever such a column is not the add-time's.
 
     Attributes:

@@ -30,6 +30,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects import mysql
@@ -130,15 +131,25 @@ def test_a_column_that_is_not_given_counts_as_given_with_its_default(engine: Eng
         Column("rate", Numeric(10, 2), nullable=False, server_default=text("1.50")),
         Column("word", String(9), nullable=False, server_default=text("'a'")),
         Column("vip", Boolean, nullable=False, default=False),
+        Column("open", Boolean, nullable=False, server_default=true()),
+        Column("empty", String(9), nullable=False, server_default=text("''")),
         Column("made_by", String(40), default=lambda: "somebody"),
         Column("seen", DateTime, server_default=func.current_timestamp()),
     )
     store = Store(table, ignore=("fp", "fp_version"))
-    defaults = {"kind": "3", "level": 5, "rate": 1.5, "word": "a", "vip": 0}
+    defaults = {
+        "kind": "3",
+        "level": 5,
+        "rate": 1.5,
+        "word": "a",
+        "vip": 0,
+        "open": True,
+        "empty": "",
+    }
     store.create(engine, ROW)
     assert store.create(engine, ROW | defaults).kind == "replayed"
     assert store.create(engine, ROW | {"address": "Nanjing Road 1"}).kind == "replayed"
-    for name, other in {"kind": 4, "level": 6, "rate": 2, "word": "b", "vip": 1}.items():
+    for name, other in {"kind": 4, "level": 6, "rate": 2, "word": "b", "vip": 1, "open": 0}.items():
         assert differences(engine, store, ROW | {name: other}).keys() == {name}
     without = {name: value for name, value in ROW.items() if name != "address"}
     assert differences(engine, store, without) == {"address": ("Nanjing Road 1", None)}
