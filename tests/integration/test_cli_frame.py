@@ -34,7 +34,8 @@ COMMANDS = [
     ("check",),
     ("where", "2026-02-01"),
 ]
-NEED_A_SERVER = [command for command in COMMANDS if command[0] not in ("revision", "history")]
+NO_SERVER = ("revision", "history", "where")  # where tells what it can without one
+NEED_A_SERVER = [command for command in COMMANDS if command[0] not in NO_SERVER]
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,15 @@ def test_the_command_prints_the_steps_up_to_what_is_wrong(
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_the_month_is_told_without_a_server(project: Project, run_cli: RunCli) -> None:
+    away = "mysql+pymysql://app:secret@127.0.0.1:1/orders"
+    done = run_cli("where", ORDER, "--url", away, cwd=project.folder)
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1] == "table: t_order_202602"
+    assert "cannot connect" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_of_a_key_with_several_columns_the_last_holds_the_id(
     tmp_path: Path, url: str, run_cli: RunCli
 ) -> None:
