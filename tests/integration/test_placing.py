@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -236,6 +237,30 @@ def test_two_first_tries_on_both_sides_of_midnight_end_as_one_order(server_engin
     _race_over_midnight(server_engine, store, RACES)
 
 
+@pytest.mark.parametrize("placing", [Neighbours(), Registry()])
+def test_two_first_tries_where_mariadb_refuses_stale_snapshots(
+    mariadb_url: str, placing: Placing
+) -> None:
+    """As MariaDB 11.6 and later do by default."""
+    engines = _made(mariadb_url, "REPEATABLE READ")
+    engine = next(engines)
+    with engine.connect() as connection:
+        known = connection.exec_driver_sql(
+            "SHOW VARIABLES LIKE 'innodb_snapshot_isolation'"
+        ).first()
+    if known is None:
+        pytest.skip("this MariaDB has no innodb_snapshot_isolation")
+
+    @event.listens_for(engine, "connect")
+    def refuse(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET innodb_snapshot_isolation = ON")
+
+    engine.dispose()
+    _race_over_midnight(engine, Store(ORDERS, placing=placing), RACES // 2)
+    engine.dispose()
+
+
 def test_an_add_time_in_summer_time_is_near_the_end_that_clocks_show(url: str) -> None:
     family = Family("t_order", timezone="Europe/Lisbon", key=("order_id",), time="create_time")
     table = MonthlyTable(family, DECLARED)
@@ -299,6 +324,20 @@ def test_the_registry_finds_the_first_row_however_late(
 def test_two_first_tries_with_the_registry_end_as_one_order(server_engine: Engine) -> None:
     _race_over_midnight(server_engine, Store(ORDERS, placing=Registry()), RACES)
     assert len(entries(server_engine)) == RACES
+
+
+def test_who_waits_for_a_first_try_that_is_rolled_back_stores_the_row(
+    server_engine: Engine,
+) -> None:
+    engine = server_engine.execution_options(isolation_level="REPEATABLE READ")
+    store, row = Store(ORDERS, placing=Registry()), order()
+    with engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        store.create(connection, row | {"create_time": BEFORE})
+        waiting = pool.submit(store.create, server_engine, row | {"create_time": AFTER})
+        connection.rollback()
+        assert waiting.result(timeout=30).kind == "created"
+    assert counts(engine) == (0, 1)
+    assert entries(engine) == [("app", row["order_id"], row["order_id"], "202612")]
 
 
 def test_the_registry_works_within_the_callers_transaction(engine: Engine) -> None:
@@ -456,6 +495,22 @@ def test_a_front_ends_number_gets_one_minted_id(engine: Engine) -> None:
     other = _minting(AFTER).create(engine, row, client_id="front-2")
     assert (other.kind, other.month) == ("created", DECEMBER)
     assert counts(engine) == (1, 1)
+
+
+def test_two_first_tries_with_one_front_ends_number_get_one_minted_id(
+    server_engine: Engine,
+) -> None:
+    stores = _minting(BEFORE), _minting(AFTER)
+    for number in range(RACES // 4):
+
+        def create(store: Store, number: int = number) -> Outcome:
+            row = {"user_id": 7, "coin": Decimal("1")}
+            return store.create(server_engine, row, client_id=f"front-{number}")
+
+        outcomes = race(*(partial(create, store) for store in stores))
+        assert sorted(each.kind for each in outcomes) == ["created", "replayed"]
+        assert len({(each.month, str(each.row["order_id"])) for each in outcomes}) == 1
+    assert sum(counts(server_engine)) == len(entries(server_engine)) == RACES // 4
 
 
 def test_a_minted_row_needs_the_front_ends_number(engine: Engine) -> None:
