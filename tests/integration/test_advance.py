@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    event,
     select,
     text,
     update,
@@ -27,6 +28,7 @@ from sqlalchemy.pool import NullPool
 from shardctl import DigitsGene, Family, Month
 from shardctl.errors import (
     ConfigError,
+    InDoubt,
     InvalidId,
     MonthMissing,
     NotStored,
@@ -36,6 +38,7 @@ from shardctl.errors import (
 )
 from shardctl.store import Advance, Retry, Store
 from shardctl.tables import MonthlyTable
+from tests.breaking import breaking
 
 NOVEMBER, DECEMBER = Month(2026, 11), Month(2026, 12)
 ID = "2026112109364399365840049582"
@@ -181,6 +184,61 @@ def test_an_engine_that_commits_by_itself_does_the_same(engine: Engine, store: S
     kinds = [store.advance(plain, ID, to=to).kind for to in (2, 2, 3)]
     assert kinds == ["advanced", "already", "advanced"]
     assert stored(engine) == [(3, None)]
+
+
+def test_a_state_that_changes_between_two_statements_is_tried_again(
+    engine: Engine, store: Store
+) -> None:
+    """Where each statement is committed by itself, nothing holds the row in between."""
+    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+    order(store, plain, 4)
+    flip(plain, "SELECT", to=1)
+    assert store.advance(plain, ID, to=2) == Advance("advanced", 2, NOVEMBER)
+
+
+def test_a_state_that_changes_all_the_while_is_told_as_not_settled(
+    engine: Engine, store: Store
+) -> None:
+    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+    order(store, plain, 4)
+    flip(plain, "UPDATE", to=4)
+    flip(plain, "SELECT", to=1)
+    with pytest.raises(NotStored, match="all the while"):
+        store.advance(plain, ID, to=2)
+
+
+def flip(engine: Engine, before: str, to: int) -> None:
+    """Let somebody else set the state before each statement of a kind."""
+    t = TABLE.month(NOVEMBER)
+    other = create_engine(engine.url, poolclass=NullPool)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def change(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(before):
+            with other.begin() as connection:
+                connection.execute(update(t).values(status=to))
+
+
+@pytest.mark.parametrize(("level", "at"), [("AUTOCOMMIT", "UPDATE"), (None, "COMMIT")])
+@pytest.mark.parametrize(("when", "kind"), [("before", "advanced"), ("after", "already")])
+def test_a_doubt_is_settled_by_asking_again(
+    server_url: str, store: Store, level: Any, at: str, when: Any, kind: Any
+) -> None:
+    engine = create_engine(server_url, poolclass=NullPool)
+    TABLE.month(NOVEMBER).create(engine)
+    order(store, engine)
+
+    def here(sent: Sequence[str]) -> bool:
+        return sent[-1].startswith(at) and any(text.startswith("UPDATE") for text in sent)
+
+    with breaking(server_url, here, when) as way:
+        broken = create_engine(way.url, poolclass=NullPool)
+        if level:
+            broken = broken.execution_options(isolation_level=level)
+        with pytest.raises(InDoubt):
+            store.advance(broken, ID, to=2)
+    assert store.advance(engine, ID, to=2) == Advance(kind, 2, NOVEMBER)
+    assert stored(engine) == [(2, None)]
 
 
 def test_of_two_ways_out_of_a_state_one_is_taken(engine: Engine, store: Store) -> None:

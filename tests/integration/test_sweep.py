@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
@@ -331,6 +332,21 @@ def test_two_sweepers_get_the_same_and_one_of_them_settles_it(engine: Engine, st
     one, two = swept(store, engine), swept(store, engine)
     assert one == two == ids
     assert [store.advance(engine, ids[0], to=4).kind for _ in "ab"] == ["advanced", "already"]
+
+
+def test_first_sweeps_at_once_give_the_same_and_agree_on_the_watermark(
+    engine: Engine, store: Store
+) -> None:
+    ids = add(store, engine, MIDNIGHT - 70 * DAY, MIDNIGHT - SECOND * 61)
+    together = Barrier(6)
+
+    def one(_: int) -> list[str]:
+        together.wait()
+        return swept(store, engine)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(one, range(6))) == [ids] * 6
+    assert watermark(engine) == MIDNIGHT - 70 * DAY
 
 
 def test_a_clock_that_was_set_back_hides_nothing(
