@@ -149,8 +149,12 @@ def test_a_column_that_is_not_given_counts_as_given_with_its_default(engine: Eng
     store.create(engine, ROW)
     assert store.create(engine, ROW | defaults).kind == "replayed"
     assert store.create(engine, ROW | {"address": "Nanjing Road 1"}).kind == "replayed"
-    for name, other in {"kind": 4, "level": 6, "rate": 2, "word": "b", "vip": 1, "open": 0}.items():
+    others = {"kind": 4, "level": 6, "rate": 2, "word": "b", "vip": 1, "open": 0, "empty": "b"}
+    for number, (name, other) in enumerate(others.items(), 2):
         assert differences(engine, store, ROW | {name: other}).keys() == {name}
+        without_default = ROW | {"order_id": ID[:-1] + str(number)}
+        store.create(engine, without_default | {name: other})
+        assert differences(engine, store, without_default).keys() == {name}
     without = {name: value for name, value in ROW.items() if name != "address"}
     assert differences(engine, store, without) == {"address": ("Nanjing Road 1", None)}
 

@@ -229,3 +229,9 @@ def test_a_number_has_the_same_bytes_at_a_wider_scale(number: Decimal, scale: in
 def test_what_single_precision_shows_is_a_form_already(number: float) -> None:
     shown = form(Float(), number)
     assert isinstance(shown, Odd) or form(Float(), shown) == shown
+
+
+def test_a_set_has_the_same_bytes_in_whatever_order_it_was_made() -> None:
+    one, other = frozenset([0, 8]), frozenset([8, 0])
+    assert [*one] != [*other]  # as Python keeps them
+    assert encoded(one) == encoded(other)
