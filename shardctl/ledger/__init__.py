@@ -2,7 +2,8 @@
 
 Reading takes a connection, never writes, and finds nothing where the tables are not made yet.
 Writing is `Ledger`'s, which the holder of the database's lock gets from its lease: what is
-written through one that was taken over raises `LockLost`. Worker numbers are leased without it.
+written through one that was taken over raises `LockLost`. Worker numbers are leased without it;
+nor does it guard what applications write beside their own rows, see `schema`.
 """
 
 from __future__ import annotations
