@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,9 @@ from shardctl.gene import Id
 from shardctl.month import Month
 from shardctl.store.request import Requests
 from shardctl.tables.missing import missing
+
+Condition = Callable[[Table], ColumnElement[bool]]
+"""What holds for rows, told of the table of their month."""
 
 
 @dataclass(frozen=True, slots=True)

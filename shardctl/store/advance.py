@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
 from shardctl.errors import ConfigError, NotStored, RowMissing, StateConflict
 from shardctl.month import Month
-from shardctl.store.address import Address
+from shardctl.store.address import Address, Condition
 from shardctl.store.states import States
 
 _ATTEMPTS: Final = 3
@@ -32,7 +32,12 @@ class Advance:
 
 
 def advance(
-    connection: Connection, states: States, address: Address, to: Any, values: Mapping[str, Any]
+    connection: Connection,
+    states: States,
+    address: Address,
+    to: Any,
+    values: Mapping[str, Any],
+    where: Condition | None = None,
 ) -> Advance:
     """Move a row on to a state, from any state that has an edge to it.
 
@@ -40,17 +45,20 @@ def advance(
 
     Args:
         values: further columns to set with the state.
+        where: what else holds for the row; where it does not, nothing is so already.
 
     Raises:
-        StateConflict: it is in another state, and has not been in this one.
+        StateConflict: it is in another state, and has not been in this one; or is not as `where`
+            says.
         RowMissing: there is no such row.
         NotStored: others changed its state to and fro meanwhile.
     """
     table, column = address.table, address.table.c[states.column]
     before = states.before(to)
-    this = address.conditions
-    change = update(table).where(*this, column.in_(before)).values({**values, states.column: to})
-    look = select(column).where(*this).with_for_update(read=True)
+    this, meant = address.conditions, where(table) if where else true()
+    change = update(table).where(*this, column.in_(before), meant)
+    change = change.values({**values, states.column: to})
+    look = select(column, meant).where(*this).with_for_update(read=True)
     for _ in range(_ATTEMPTS):
         # SQLAlchemy has servers count the rows that were found, not those that were changed.
         if before and connection.execute(change).rowcount:
@@ -59,6 +67,13 @@ def advance(
         if found is None:
             raise RowMissing(
                 f"{address.what} is not stored, or not any more: nothing to advance to {to!r}"
+            )
+        if not found[1]:
+            raise StateConflict(
+                f"{address.what} is in state {found[0]!r}, and not the one that was meant by "
+                f"'where', which was to be {to!r}: others have changed it",
+                found[0],
+                to,
             )
         if found[0] not in before:
             return _judge(states, address, found[0], to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict
@@ -12,11 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, update
 from shardctl.errors import ConfigError, MonthMissing, Unbounded
 from shardctl.gene import Id
 from shardctl.month import Month, spans
-from shardctl.store.address import address, months_told
+from shardctl.store.address import Condition, address, months_told
 from shardctl.store.range import before, existing, not_before
 from shardctl.store.request import Requests
 
-Condition = Callable[[Table], ColumnElement[bool]]
 Part = tuple[Table, tuple[ColumnElement[bool], ...]]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from shardctl.errors import ConfigError
 from shardctl.gene import Id
 from shardctl.month import Month
-from shardctl.store.address import address, months_told
+from shardctl.store.address import Condition, address, months_told
 from shardctl.store.advance import Advance, advance, settable
 from shardctl.store.change import Change, Rows
 from shardctl.store.fingerprint import Fingerprint, Fingerprinted
@@ -175,6 +175,7 @@ class Store:
         *,
         to: Any,
         values: Mapping[str, Any] | None = None,
+        where: Condition | None = None,
         instant: datetime | None = None,
         month: Month | None = None,
     ) -> Advance:
@@ -187,11 +188,14 @@ class Store:
             id: the row's; where the key has further columns, the values of all, by column.
             to: the state.
             values: mutable columns to set with it.
+            where: what else holds for the row, of its month's table, such as
+                `lambda t: t.c.attempt == 1`: who was late does not move on what was opened again.
             instant: the row's add-time, aware, where IDs bear no gene.
             month: its month, where IDs bear no gene and it is known.
 
         Raises:
-            StateConflict: the row is in a state from which no single step leads there.
+            StateConflict: the row is in a state from which no single step leads there, or is not
+                as `where` says.
             RowMissing: there is no such row.
             ConfigError: the store has no graph, or a column is not mutable.
             InDoubt, NotStored, TransactionLost, InvalidId, MonthMissing: as `create`.
@@ -205,7 +209,7 @@ class Store:
 
         def work(connection: Connection) -> Advance:
             with months_told(self.table.family):
-                return advance(connection, states, at, to, sent)
+                return advance(connection, states, at, to, sent, where)
 
         return self._carry_out(bind, work, at.what, single=True)
 
@@ -230,7 +234,8 @@ class Store:
     def delete(self, bind: Engine | Connection, **rows: Unpack[Rows]) -> int:
         """Delete rows, told as in `update`, and give how many these were.
 
-        A request for a row that was deleted is a new one, and stores it again.
+        A request for a row that was deleted is a new one, and stores it again; where a registry
+        still names the row, it is `RowGone`.
 
         Raises:
             Unbounded, MonthMissing, InDoubt, NotStored, TransactionLost, InvalidId: as `update`.

@@ -153,6 +153,22 @@ def test_a_month_without_a_table_is_told(engine: Engine, store: Store) -> None:
         store.advance(engine, "2026072109364399365840049582", to=2)
 
 
+def test_a_row_that_is_not_the_one_meant_is_left_alone(engine: Engine, store: Store) -> None:
+    """Not even in the state that was asked for: it may have come there for another reason."""
+    order(store, engine)
+    store.update(engine, {"paid_by": "card"}, id=ID)
+    for to, state in [(2, 1), (1, 1)]:
+        with pytest.raises(StateConflict, match="not the one that was meant") as caught:
+            store.advance(engine, ID, to=to, where=lambda t: t.c.paid_by == "cash")
+        assert (caught.value.stored, caught.value.asked) == (state, to)
+    assert stored(engine) == [(1, "card")]
+    kinds = [
+        store.advance(engine, ID, to=2, where=lambda t: t.c.paid_by == "card").kind for _ in "ab"
+    ]
+    assert kinds == ["advanced", "already"]
+    assert stored(engine) == [(2, "card")]
+
+
 @pytest.mark.parametrize("column", ["coin", "create_time", "order_id", "nothing"])
 def test_columns_that_do_not_change_are_refused(engine: Engine, store: Store, column: str) -> None:
     order(store, engine)

@@ -31,6 +31,7 @@ from sqlalchemy.pool import NullPool
 
 from shardctl import DigitsGene, Family, Month, ledger
 from shardctl.dialects import open_database
+from shardctl.errors import StateConflict
 from shardctl.store import Store
 from shardctl.store.answers import Answer, Answers, answer_to
 from shardctl.tables import MonthlyTable
@@ -139,15 +140,22 @@ class Shop:
             answer = self.ask(f"{id}-{order['attempt']}")
             self.live(id, "note")
             if answer is Answer.FAILURE:
-                self.store.advance(self.engine, id, to=INVALID)
+                self.advance(order, INVALID)
             if answer is not Answer.SUCCESS:
                 return
-            self.store.advance(self.engine, id, to=PAID)
+            self.advance(order, PAID)
         if order["status"] in (PENDING, PAID):
             self.live(id, "deliver")
             self.deliveries.add(id)
             self.live(id, "finish")
-            self.store.advance(self.engine, id, to=DONE)
+            self.advance(order, DONE)
+
+    def advance(self, order: Mapping[str, Any], to: int) -> None:
+        """Not where the order was opened again since: then it is about another attempt."""
+        attempt = order["attempt"]
+        self.store.advance(
+            self.engine, order["order_id"], to=to, where=lambda t: t.c.attempt == attempt
+        )
 
     def ask(self, number: str) -> Answer:
         try:
@@ -292,6 +300,27 @@ def test_an_invalid_order_is_tried_again_weeks_later_and_swept_in_its_old_month(
     assert shop.bank.payments == [f"{id}-2"]
     assert shop.place(id, attempt=2) == "replayed"
     assert shop.bank.payments == [f"{id}-2"]
+
+
+def test_one_who_was_late_does_not_end_the_next_attempt(shop: Shop, clock: MovableClock) -> None:
+    """It has the refused attempt in hand while the customer's next one is on its way."""
+    id = "20261130235959000000"
+    shop.bank.poor.add(f"{id}-1")
+    shop.bank.troubles[f"{id}-1"] = ["busy"]
+    clock.move_to(MIDNIGHT - SECOND)
+    shop.place(id)
+    clock.move_to(MIDNIGHT + MINUTE)
+    (late,) = shop.store.sweep(shop.engine, states=(PENDING,))
+    shop.sweep()
+    assert orders(shop) == {id: INVALID}
+
+    shop.bank.troubles[f"{id}-2"] = ["lost"]
+    assert shop.place(id, attempt=2) == "reopened"
+    with pytest.raises(StateConflict):
+        shop.settle(late.row)
+    assert orders(shop) == {id: PENDING}
+    sweep_until_all_is_settled(shop, clock)
+    assert orders(shop) == as_the_bank_has_it(shop) == {id: DONE}
 
 
 def test_two_sweepers_and_a_customer_at_once_pay_and_deliver_once(
