@@ -14,6 +14,7 @@ from shardctl.gene import Id, Span
 from shardctl.month import Month
 from shardctl.store.sent import Sent
 from shardctl.tables import MonthlyTable
+from shardctl.tables.key import KeyType
 
 EXACT: Final = timedelta(seconds=1)
 """A gene that tells this much, or more, tells the add-time."""
@@ -72,7 +73,8 @@ class Requests:
         keys = {column.name: column.key for column in declared.c}
         names = family.key or [column.name for column in declared.primary_key]
         key, time = tuple(keys[name] for name in names), keys.get(family.time)
-        sent = Sent.of(declared, family.zone, without={*key, *filter(None, [time])})
+        converted = {name for name in key if KeyType.knows(declared.c[name].type)}
+        sent = Sent.of(declared, family.zone, without={*converted, *filter(None, [time])})
         return cls(table, clock, key, time, sent)
 
     def by_id(self, values: Mapping[str, Any]) -> Request:

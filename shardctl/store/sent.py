@@ -33,7 +33,7 @@ class Sent:
 
         Args:
             zone: the family's.
-            without: columns that have a type of their own already: the key and the add-time.
+            without: columns of months' tables whose own type does so: the add-time, most keys.
         """
         forms = {c.key: sent_of(c, zone) for c in table.c if c.key not in without}
         return cls(tuple((name, form) for name, form in forms.items() if form))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Uuid,
     create_engine,
     event,
     func,
@@ -330,6 +332,24 @@ def test_a_set_is_its_words_in_any_order(server_url: str) -> None:
         more = {"a": [2**64 - 1, 1.5], "b": 1.0}
         assert store.create(engine, ROW | {"marks": marks, "more": more}).kind == "replayed"
     assert differences(engine, store, first | {"marks": {"x"}}).keys() == {"marks"}
+    engine.dispose()
+
+
+# -- IDs in several spellings --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_", [Uuid(), Uuid(as_uuid=False)], ids=["object", "text"])
+def test_a_uuid_is_one_id_in_all_its_spellings(url: str, type_: TypeEngine[Any]) -> None:
+    family = Family("t_note", timezone="Asia/Shanghai", gene=None, time="create_time")
+    columns = [Column("id", type_, primary_key=True), Column("create_time", DateTime)]
+    table = MonthlyTable(family, Table("t_note", MetaData(), *columns))
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    table.month(NOVEMBER).create(engine)
+    store, id = Store(table), UUID("1234abcd-1234-5678-9234-567812345678")
+    assert store.create(engine, {"id": id.hex.upper(), "create_time": NOON}).kind == "created"
+    for spelled in (id.hex.upper(), str(id), id):
+        outcome = store.create(engine, {"id": spelled, "create_time": NOON})
+        assert (outcome.kind, str(outcome.row["id"])) == ("replayed", str(id))
     engine.dispose()
 
 
