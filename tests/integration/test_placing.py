@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 
-from shardctl import Family, Minter, Month, SnowflakeGene
+from shardctl import Family, Minter, Month, SnowflakeGene, TimestampGene
 from shardctl.errors import ConfigError, InvalidId
 from shardctl.ledger import schema
 from shardctl.store import (
@@ -511,6 +511,25 @@ def test_two_first_tries_with_one_front_ends_number_get_one_minted_id(
         assert sorted(each.kind for each in outcomes) == ["created", "replayed"]
         assert len({(each.month, str(each.row["order_id"])) for each in outcomes}) == 1
     assert sum(counts(server_engine)) == len(entries(server_engine)) == RACES // 4
+
+
+def test_a_minted_id_bears_the_user_of_its_row(engine: Engine) -> None:
+    family = Family(
+        "t_order",
+        timezone="Asia/Shanghai",
+        key=("order_id",),
+        time="create_time",
+        gene=TimestampGene(),
+        length=(26, 27),
+    )
+    minter = Minter(family, worker=1, clock=lambda: int(BEFORE.timestamp()) * 10**9)
+    registry = Registry(minter=minter, user="user_id")
+    store = Store(MonthlyTable(family, DECLARED), placing=registry)
+    row = {"user_id": 1234567890, "coin": Decimal("1")}
+    kinds = [store.create(engine, row, client_id="c1").kind for _ in range(2)]
+    assert kinds == ["created", "replayed"]
+    ((_, _, id, month),) = entries(engine)
+    assert (id[13:23], month) == ("1234567890", "202611")
 
 
 def test_a_minted_row_needs_the_front_ends_number(engine: Engine) -> None:

@@ -45,9 +45,10 @@ class Registry:
     """An entry tells which row of which month a caller's number stands for.
 
     The promise: whoever repeats a request with the same number, in the same business, whenever,
-    with whatever add-time, finds its row, as long as the entry is there. It is written by the
-    transaction that writes the row, before it, so that who races waits for what becomes of it;
-    that transaction may be the caller's.
+    with whatever add-time, finds its row, as long as the entry is there. A row from before there
+    was a registry has none: it is found in the month of the add-time that is given. The entry is
+    written by the transaction that writes the row, before it, so that who races waits for what
+    becomes of it; that transaction may be the caller's.
 
     The number is `client_id`, or the row's own ID where none is given. A new row costs one
     statement more than without a registry, and a BEGIN and a COMMIT on an engine that commits by
@@ -57,6 +58,7 @@ class Registry:
         business: whose numbers these are: two businesses may give two rows the same number.
         minter: makes the ID and the add-time of a row that has no ID; a repetition gets the row
             with the ID that was made first.
+        user: the column of the user's id, where minted IDs bear it.
 
     Raises:
         ConfigError: the name of the business is empty, ends in a blank, or is too long.
@@ -64,13 +66,15 @@ class Registry:
 
     own: ClassVar[bool] = False
 
-    def __init__(self, business: str = "app", *, minter: Minter | None = None) -> None:
+    def __init__(
+        self, business: str = "app", *, minter: Minter | None = None, user: str = ""
+    ) -> None:
         if not business or business != business.rstrip() or len(business) > 64:
             raise ConfigError(
                 f"business {business!r} has to have 1 to 64 characters, and no blank at its end"
             )
         self.business = business
-        self._minter = minter
+        self._minter, self._user = minter, user
 
     def request(
         self, requests: Requests, values: Mapping[str, Any], client_id: Id | None
@@ -78,7 +82,7 @@ class Registry:
         name = requests.key[-1]
         minted = self._minter is not None and client_id is not None and values.get(name) is None
         if self._minter is not None and minted:
-            new = self._minter()
+            new = self._minter(values.get(self._user))
             values = {**values, name: new.id}
             if requests.time is not None and values.get(requests.time) is None:
                 values = {**values, requests.time: new.instant}
