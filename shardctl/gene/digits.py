@@ -23,6 +23,9 @@ _SHAPES = {
     "L": "[0-9]{3}",
 }
 _COARSE_TO_FINE = "mdHMSL"
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_WALL = _UNIX.replace(tzinfo=None)
+_BEGINNING = [0, 1, 1, 0, 0, 0, 0]
 _UNITS = {
     "d": timedelta(days=1),
     "H": timedelta(hours=1),
@@ -45,6 +48,7 @@ class DigitsGene:
             `%d`, `%H`, `%M`, `%S`, `%L` (three digits of milliseconds).
         letters: the other characters may be ASCII letters as well.
         fields: the letters of the format, in its order.
+        calendar: the same from the year down to the finest.
         shape: what such an ID matches, as a whole.
 
     Raises:
@@ -56,6 +60,7 @@ class DigitsGene:
     format: str
     letters: bool = False
     fields: str = field(init=False, repr=False, compare=False)
+    calendar: tuple[str, ...] = field(init=False, repr=False, compare=False)
     shape: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +80,9 @@ class DigitsGene:
             )
         other = "[0-9A-Za-z]" if self.letters else "[0-9]"
         date = "".join(f"(?P<{name}>{_SHAPES[name]})" for name in fields)
+        year = "Y" if "Y" in fields else "y"
         object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "calendar", (year, *_COARSE_TO_FINE[: len(finer)]))
         object.__setattr__(self, "shape", re.compile(f"{other}{{{self.position}}}{date}{other}*"))
 
     def __str__(self) -> str:
@@ -120,15 +127,15 @@ class DigitsGene:
 
     def span(self, text: str, zone: tzinfo) -> Span:
         wall = self._wall(text)
-        finest = next(name for name in reversed(_COARSE_TO_FINE) if name in self.fields)
+        finest = self.calendar[-1]
         try:
-            since = wall.replace(tzinfo=zone).astimezone(UTC)
+            since = _instant(wall, zone)
             if finest == "m":
                 return since, (Month(wall.year, wall.month) + 1).start(zone).astimezone(UTC)
             if finest == "d":
-                return since, (wall + _UNITS["d"]).replace(tzinfo=zone).astimezone(UTC)
+                return since, _instant(wall + _UNITS["d"], zone)
             # An hour that a clock shows twice may be either.
-            later = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+            later = _instant(wall.replace(fold=1), zone)
         except (OverflowError, ValueError) as error:  # the calendar's first or last day
             raise InvalidId(f"ID {shown(text)} bears no time: {error}") from error
         return since, max(since, later) + _UNITS[finest]
@@ -174,15 +181,23 @@ class DigitsGene:
                 f"ID {shown(text)} is not of ASCII {kind} with a date, {self.format}, "
                 f"at {self.position}"
             )
-        found = {name: int(digits) for name, digits in match.groupdict().items()}
-        year = found["Y"] if "Y" in found else 2000 + found["y"]
-        time = (found.get("H", 0), found.get("M", 0), found.get("S", 0))
+        found = [int(digits) for digits in match.group(*self.calendar)]
+        year, month, day, hour, minute, second, millisecond = found + _BEGINNING[len(found) :]
+        if "y" in self.fields:
+            year += 2000
         try:
             return datetime(  # noqa: DTZ001  a clock's face
-                year, found["m"], found.get("d", 1), *time, found.get("L", 0) * 1000
+                year, month, day, hour, minute, second, millisecond * 1000
             )
         except ValueError as error:
             raise InvalidId(f"ID {shown(text)} bears no date: {error}") from error
+
+
+def _instant(wall: datetime, zone: tzinfo) -> datetime:
+    """When a zone's clock showed something; half the work of `replace` and `astimezone`."""
+    offset = zone.utcoffset(wall)
+    assert offset is not None  # a zone has one
+    return _UNIX + (wall - _UNIX_WALL - offset)
 
 
 def _days(month: Month) -> int:

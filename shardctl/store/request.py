@@ -154,10 +154,8 @@ class Requests:
         return self.stamped(values) if self.stamped else values
 
     def _id(self, values: Mapping[str, Any]) -> Id:
-        missing = [name for name in self.key if values.get(name) is None]
-        if missing:
-            raise InvalidId(
-                f"a row of {self.table.family.name} needs a value for {', '.join(missing)}"
-            )
+        for name in self.key:
+            if values.get(name) is None:
+                raise InvalidId(f"a row of {self.table.family.name} needs a value for {name}")
         id: Id = values[self.key[-1]]
         return id

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -89,8 +89,11 @@ def settle(
     pauses = retry.pauses()
     while True:
         try:
-            with _opened(engine) as connection:
+            connection = engine.connect()
+            try:
                 return _once(connection, work, what, single)
+            finally:
+                _give_back(connection)
         except Instead as instead:
             work, single = instead.work, False
             continue
@@ -167,24 +170,19 @@ def is_lost(error: DBAPIError) -> bool:
     return mysql.is_connection_lost(error)
 
 
-@contextmanager
-def _opened(engine: Engine) -> Iterator[Connection]:
-    connection = engine.connect()
+def _give_back(connection: Connection) -> None:
+    # What is stored is known by now: a connection that breaks off here has no say in it.
     try:
-        yield connection
-    finally:
-        # What is stored is known by now: a connection that breaks off here has no say in it.
-        with suppress(DBAPIError):
-            connection.close()
-        connection.close()  # which SQLAlchemy 2.0 has not yet given back then
+        connection.close()
+    except DBAPIError:
+        connection.close()  # which SQLAlchemy 2.0 has not given back yet
 
 
 def _once(connection: Connection, work: Callable[[Connection], T], what: str, single: bool) -> T:
     connection.begin()  # sends nothing, but lets listeners begin a transaction their way
     by_itself = autocommits(connection)
     if by_itself and single:
-        with _doubted(what):
-            return work(connection)
+        return _committing(partial(work, connection), what)
     if by_itself:  # SQLAlchemy's own BEGIN, COMMIT and ROLLBACK are nothing here
         connection.exec_driver_sql("BEGIN")
     try:
@@ -193,11 +191,8 @@ def _once(connection: Connection, work: Callable[[Connection], T], what: str, si
         if by_itself and not connection.invalidated:  # a session that broke off has none
             _undo(connection, partial(connection.exec_driver_sql, "ROLLBACK"))
         raise  # and the connection, when it is closed, rolls back
-    with _doubted(what):
-        if by_itself:
-            connection.exec_driver_sql("COMMIT")
-        else:
-            connection.commit()
+    commit = partial(connection.exec_driver_sql, "COMMIT") if by_itself else connection.commit
+    _committing(commit, what)
     return result
 
 
@@ -220,11 +215,10 @@ def _undoes_on_timeout(connection: Connection, error: DBAPIError) -> bool:
     )
 
 
-@contextmanager
-def _doubted(what: str) -> Iterator[None]:
-    """Statements that commit."""
+def _committing(send: Callable[[], T], what: str) -> T:
+    """What a statement gives that commits."""
     try:
-        yield
+        return send()
     except DBAPIError as error:
         if _is_doubtful(error):
             raise _in_doubt(error, what) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import statistics
 import sys
 import time
@@ -40,6 +41,7 @@ from sqlalchemy import (
 from shardctl import DigitsGene, Family, Month
 from shardctl.store import Fingerprint, Store
 from shardctl.tables import MonthlyTable
+from tests.servers import FLAVOURS, Unusable, private
 
 NEW, PRINTED, REPLAY = 1.10, 1.12, 2
 MONTH = Month(2026, 11)
@@ -73,10 +75,26 @@ def declared(name: str, *more: Column[Any]) -> Table:
 def main() -> int:
     """0 where what is promised holds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True, help="of a database in which tables may be made")
+    parser.add_argument("--url", help="of a database in which tables may be made")
     parser.add_argument("--rows", type=int, default=3000)
     given = parser.parse_args()
-    engine = create_engine(given.url, isolation_level="AUTOCOMMIT")
+    if given.url:
+        return compare(given.url, given.rows)
+    worse = False
+    for flavour in FLAVOURS:
+        try:
+            with private(flavour, os.environ) as own, own.server.fresh_database() as url:
+                print(f"{flavour}, with its default settings")
+                worse |= compare(url, given.rows)
+        except Unusable as error:
+            print(error)
+            worse = True
+    return worse
+
+
+def compare(url: str, rows: int) -> bool:
+    """Measure in one database; whether something is not as wanted."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     table = MonthlyTable(FAMILY, declared(FAMILY.name))
     bears = [Column("fp", BINARY(16)), Column("fp_version", SmallInteger)]
     other = replace(FAMILY, name="bench_t_printed", template="bench_t_printed")
@@ -91,10 +109,11 @@ def main() -> int:
                 lambda row: store.create(engine, row),
                 lambda row: printing.create(engine, row),
             ],
-            given.rows,
+            rows,
         )
         routed = statistics.median(timed(lambda row: FAMILY.month(id=row["order_id"]), range(1000)))
         sent = trips(engine, lambda: store.create(engine, row_of(0)))
+    engine.dispose()
     ratio, with_print = library / core, fingerprinted / core
     print(f"new row: by hand {core / 1e3:.1f} µs, create {library / 1e3:.1f} µs, ratio {ratio:.3f}")
     print(f"  with a fingerprint {fingerprinted / 1e3:.1f} µs, ratio {with_print:.3f}")
