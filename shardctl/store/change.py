@@ -75,6 +75,8 @@ class Change:
             raise Unbounded(f"{name}: all_months=True wants a reason: reason='…'")
         if rows.get("missing", "error") not in ("error", "skip"):
             raise ConfigError(f"missing={rows['missing']!r}: give 'error' or 'skip'")
+        if self.values is not None and not self.values:
+            raise ConfigError(f"{name}: there is no column to set")
         if ways == ["since"] and self.requests.time is None:
             raise ConfigError(f"{name} names no column for the add-time: set 'time'")
 

@@ -252,6 +252,8 @@ def test_only_mutable_columns_are_updated(engine: Engine, store: Store) -> None:
     for column in ("coin", "create_time", "order_id"):
         with pytest.raises(ConfigError, match=f"'{column}' not among the mutable columns"):
             store.update(engine, {column: 1, "note": "x"}, id=ALL[0])
+    with pytest.raises(ConfigError, match="no column to set"):
+        store.update(engine, {}, id=ALL[0])
     graph = Store(TABLE, mutable=["note"], state="status", states={1: (2,)})
     with pytest.raises(ConfigError, match=r"advance\(\) alone changes it"):
         graph.update(engine, {"status": 2}, id=ALL[0])
