@@ -124,7 +124,7 @@ class Client:
                     if wrong.kind != "conflict":
                         answer = wrong
             except Exception as error:  # noqa: BLE001  the test shows it
-                answer = Answer(self.number, order, f"{type(error).__name__}: {error}")
+                answer = Answer(self.number, order, f"{type(error).__name__}: {error}"[:500])
             self._tell(asdict(answer))
 
     def _settled(
@@ -147,8 +147,8 @@ class Client:
                 return Answer(self.number, order, outcome.kind, str(outcome.month), cost)
 
     def _tell(self, what: Mapping[str, Any]) -> None:
-        line = json.dumps(what)[:4000] + "\n"
-        os.write(self.pipe, line.encode())  # whole, even from one that is killed: it is short
+        # Whole, even from one that is killed: a pipe takes up to 4096 bytes at once.
+        os.write(self.pipe, json.dumps(what).encode() + b"\n")
 
 
 if __name__ == "__main__":
