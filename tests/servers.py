@@ -225,6 +225,10 @@ def _started(flavour: str, binary: str, options: Iterable[str]) -> Iterator[Own]
     """A server on a data directory, a socket and a port of its own."""
     with tempfile.TemporaryDirectory(prefix="shardctl-", ignore_cleanup_errors=True) as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
+        # A MariaDB that starts removes what looks like a temporary table in its tmpdir, another
+        # server's too, which then crashes (ha_maria::drop_table).
+        temporary = Path(folder, "tmp")
+        temporary.mkdir()
         with log.open("wb") as output:
             _install(flavour, binary, data, output)
         port = _free_port()
@@ -233,6 +237,7 @@ def _started(flavour: str, binary: str, options: Iterable[str]) -> Iterator[Own]
             *_without_defaults(binary),
             *options,
             f"--datadir={data}",
+            f"--tmpdir={temporary}",
             f"--socket={folder}/socket",
             f"--pid-file={folder}/pid",
             f"--port={port}",
