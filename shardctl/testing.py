@@ -13,11 +13,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, func, inspect, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql import quoted_name
 
 from shardctl.catalog import rosters
+from shardctl.dialects.sqlite import SQLite
 from shardctl.gene.ticks import UNIX
+from shardctl.ledger import schema
 from shardctl.month import Month
 from shardctl.store import Outcome
 from shardctl.tables import MonthlyTable
@@ -62,15 +74,25 @@ class MovableClock:
 def months_on_sqlite(table: MonthlyTable[Any], months: Iterable[Month]) -> Engine:
     """An engine on a SQLite database in memory that has these months of a family, empty.
 
-    All its connections are one, so that threads have to take turns; dispose it at the end.
+    And the ledger's tables, for a journal, a registry or a sweep. All its connections are one, so
+    that threads have to take turns; dispose it at the end.
     """
     engine = create_engine(
         "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
-    for month in months:
-        made = table.month(month)
-        made.metadata.create_all(engine)  # with those that its foreign keys refer to
+    with engine.begin() as connection:
+        schema.ensure(connection, SQLite())
+        for month in months:
+            _make(connection, table.month(month))
     return engine
+
+
+def _make(connection: Connection, table: Table) -> None:
+    """Make one table; SQLite wants index names that no other table's index has."""
+    made = table.to_metadata(MetaData())
+    for index in made.indexes:
+        index.name = quoted_name(f"{table.name}_{index.name}", quote=None)
+    made.create(connection)
 
 
 def stored(engine: Engine, table: MonthlyTable[Any], values: Mapping[str, Any]) -> dict[Month, int]:

@@ -16,7 +16,15 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from shardctl.errors import Conflict, InvalidId, MonthMissing, ShardctlError, Unsettled
+from shardctl.errors import (
+    Conflict,
+    InvalidId,
+    MonthMissing,
+    RowMissing,
+    ShardctlError,
+    StateConflict,
+    Unsettled,
+)
 from shardctl.store.outcome import Outcome
 
 EXACT: Final = 2**53
@@ -62,6 +70,10 @@ def reply(
                 for name, (stored, given) in result.fields.items()
             }
             return _problem(conflict, result, fields=fields)
+        case StateConflict():
+            return _problem(HTTPStatus.CONFLICT, result, state=json_value(result.stored))
+        case RowMissing():
+            return _problem(HTTPStatus.NOT_FOUND, result)
         case InvalidId():
             return _problem(HTTPStatus.BAD_REQUEST, result)
         case Unsettled() | MonthMissing():

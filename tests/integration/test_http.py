@@ -31,7 +31,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shardctl import DigitsGene, Family, Month
-from shardctl.errors import Conflict, InDoubt, LockHeld, NotStored
+from shardctl.errors import (
+    Conflict,
+    InDoubt,
+    LockHeld,
+    NotStored,
+    RowMissing,
+    StateConflict,
+)
 from shardctl.store import Outcome, Retry, Store
 from shardctl.store.http import json_value, reply
 from shardctl.tables import MonthlyTable
@@ -142,6 +149,12 @@ def test_what_is_not_known_is_never_told_as_a_failure(error: InDoubt | NotStored
 
 def test_other_parameters_may_be_told_as_the_ietf_has_it() -> None:
     assert reply(Conflict("other", {"coin": (1, 2)}), conflict=422).status == 422
+
+
+def test_a_state_that_is_not_the_one_asked_for_is_a_conflict_and_no_row_is_not_found() -> None:
+    answer = reply(StateConflict("in state 3, not 4", 3, 4))
+    assert (answer.status, answer.body["state"]) == (409, 3)
+    assert reply(RowMissing("not stored")).status == 404
 
 
 def test_a_fault_of_the_server_is_no_answer() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Index, MetaData, inspect
 
 from shardctl import Family, Minter, Month, SnowflakeGene
 from shardctl.store import Outcome, Store
@@ -61,6 +61,21 @@ def test_the_kit_wants_an_id_that_is_new(sqlite_months: Made, movable_clock: Mov
     store.create(engine, ROW)
     with pytest.raises(AssertionError, match="take a new ID"):
         repeat_over_midnight(lambda: store.create(engine, ROW), movable_clock, TABLE, MONTH)
+
+
+def test_months_have_their_indexes_and_what_stores_keep_in_the_ledger(
+    sqlite_months: Made, movable_clock: MovableClock
+) -> None:
+    declared = DECLARED.to_metadata(MetaData())
+    Index("status_time", declared.c.status, declared.c.create_time)
+    table = MonthlyTable(ORDERS, declared)
+    engine = sqlite_months(table, [MONTH, MONTH + 1])
+    store = Store(table, state="status", reopen_from=[4], clock=movable_clock)
+    store.create(engine, ROW | {"status": 4})
+    assert store.create(engine, ROW | {"status": 1}).kind == "reopened"
+    movable_clock.move_to(datetime(2026, 12, 2, tzinfo=UTC))
+    assert [stuck.month for stuck in store.sweep(engine, states=[1])] == [MONTH]
+    assert inspect(engine).get_indexes("t_order_202612")
 
 
 def test_a_clock_is_moved_for_stores_and_minters_alike(movable_clock: MovableClock) -> None:
