@@ -122,7 +122,10 @@ def test_a_connection_lost_after_the_commit_changes_no_outcome(server_url: str, 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_error_is_told_where_the_rollback_fails(server_url: str, mode: str) -> None:
+    tries = []
+
     def work(connection: Connection) -> None:
+        tries.append(1)
         connection.execute(text("SELECT 1"))
         raise KeyError("the first")
 
@@ -133,6 +136,7 @@ def test_the_first_error_is_told_where_the_rollback_fails(server_url: str, mode:
         with pytest.raises(KeyError, match="the first"):
             settle(engine, work, Retry(), "nothing")
         assert broken.met.is_set()
+    assert len(tries) == 1
 
 
 # -- what lives on, on the server ------------------------------------------------------------------

@@ -168,8 +168,11 @@ def test_a_month_takes_one_insert_in_one_transaction(server_url: str, mode: str)
         engine = create_engine(way.url, **MODES[mode])
         made(TABLE, engine)
         begun = len(way.sent)
-        STORE.create_many(engine, [*(order(n) for n in range(9)), order(9, LATER)])
+        STORE.create_many(engine, [*(order(n) for n in (4, 0, 3, 1, 2)), order(9, LATER)])
         sent = [statement.split()[0] for statement in way.sent[begun:]]
+        (together,) = (each for each in way.sent if each.startswith("INSERT INTO t_order_202001"))
+        places = [together.index(order_id(number)) for number in range(5)]
+        assert places == sorted(places)  # so that batches wait for each other in one order
         engine.dispose()
     begin = [] if mode == "normal" else ["BEGIN"]
     # SQLAlchemy rolls back what comes back to its pool.

@@ -113,6 +113,27 @@ def test_where_the_winner_rolls_back_one_of_those_that_waited_creates(
     winner.dispose()
 
 
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_two_that_replay_at_once_do_not_wait_for_each_other(server_url: str, level: str) -> None:
+    """Both hold the row's shared lock since their INSERT; what asked for more would deadlock."""
+    engine, met = create_engine(server_url, isolation_level=level), Barrier(2, timeout=60)
+    made(TABLE, engine)
+    for number in range(20):
+        STORE.create(engine, order(number))
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def meet(*given: Any) -> None:
+        if given[2].startswith("SELECT"):
+            met.wait()
+
+    def replay(number: int) -> str:
+        with engine.begin() as connection:
+            return STORE.create(connection, order(number)).kind
+
+    assert race(20, replay, replay) == [("replayed", "replayed")] * 20
+    engine.dispose()
+
+
 def test_eight_that_race_on_sqlite_leave_one_row_each(sqlite_url: str) -> None:
     engine = create_engine(sqlite_url)
     made(TABLE, engine)
