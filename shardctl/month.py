@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import overload
 
 from shardctl.errors import InvalidMonth
 
@@ -16,18 +17,20 @@ _COMPACT = re.compile(r"([0-9]{4})-?([0-9]{2})")
 class Month:
     """One month, such as `Month(2026, 11)`.
 
-    Months are ordered and hashable. `month + 1` is the next one and `month - other` the number
-    of months between two, so that no arithmetic is ever done on numbers like 202612.
+    Months are ordered and hashable. `month + 1` is the next one, `month - 1` the one before and
+    `month - other` the number of months between two, so that no arithmetic is ever done on
+    numbers like 202612.
 
     Raises:
-        InvalidMonth: the year is not in 1..9999 or the month not in 1..12.
+        InvalidMonth: the year is no integer in 1..9999, or the month none in 1..12.
     """
 
     year: int
     month: int
 
     def __post_init__(self) -> None:
-        if not (1 <= self.year <= 9999 and 1 <= self.month <= 12):
+        whole = isinstance(self.year, int) and isinstance(self.month, int)
+        if not (whole and 1 <= self.year <= 9999 and 1 <= self.month <= 12):
             raise InvalidMonth(f"{self.year}-{self.month} is no month of the calendar")
 
     @classmethod
@@ -37,7 +40,7 @@ class Month:
         Raises:
             InvalidMonth: the text has another form, or names no month (`202613`).
         """
-        if not (match := _COMPACT.fullmatch(text)) or not match[0].isascii():
+        if not (match := _COMPACT.fullmatch(text)):
             raise InvalidMonth(f"{text!r} is no month; write it as 202611 or 2026-11")
         return cls(int(match[1]), int(match[2]))
 
@@ -50,11 +53,11 @@ class Month:
             zone: the zone whose calendar counts, usually the family's.
 
         Raises:
-            InvalidMonth: the instant is naive, so that its month hangs on the machine's zone; or
-                it is beyond the calendar.
+            InvalidMonth: the instant is naive, so that its month hangs on the machine's zone; it
+                is no datetime; or it is beyond the calendar.
         """
-        if instant.tzinfo is None:
-            raise InvalidMonth(f"{instant.isoformat()} has no time zone; give an aware datetime")
+        if not isinstance(instant, datetime) or instant.tzinfo is None:
+            raise InvalidMonth(f"{instant} has no time zone; give an aware datetime")
         try:
             local = instant.astimezone(zone)
         except OverflowError as error:
@@ -76,7 +79,15 @@ class Month:
         year, month = divmod(self.year * 12 + self.month - 1 + months, 12)
         return Month(year, month + 1)
 
-    def __sub__(self, other: Month) -> int:
+    @overload
+    def __sub__(self, other: Month) -> int: ...
+
+    @overload
+    def __sub__(self, other: int) -> Month: ...
+
+    def __sub__(self, other: Month | int) -> Month | int:
+        if not isinstance(other, Month):
+            return self + -other
         return (self.year - other.year) * 12 + self.month - other.month
 
     def __format__(self, pattern: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +25,7 @@ instants = st.timedeltas(timedelta(0), timedelta(days=36500)).map(
 @given(near, steps)
 def test_the_difference_of_two_months_is_the_step_between_them(month: Month, step: int) -> None:
     assert (month + step) - month == step
-    assert month + step + -step == month
+    assert month + step + -step == month + step - step == month
 
 
 @given(near, steps, steps)
@@ -113,6 +114,19 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 def test_the_calendar_has_its_bounds(year: int, month: int) -> None:
     with pytest.raises(InvalidMonth):
         Month(year, month)
+
+
+@pytest.mark.parametrize(("year", "month"), [(2026.0, 1), (2026, 1.0), ("2026", "1"), (None, 1)])
+def test_a_month_is_of_integers(year: Any, month: Any) -> None:
+    """`2026.0` would name a table `t_order_2026.001`."""
+    with pytest.raises(InvalidMonth):
+        Month(year, month)
+
+
+@pytest.mark.parametrize("other", [date(2026, 1, 1), "2026-01-01", 1767225600, None])
+def test_what_is_no_datetime_has_no_month(other: Any) -> None:
+    with pytest.raises(InvalidMonth, match="give an aware datetime"):
+        Month.of(other, ZoneInfo("UTC"))
 
 
 def test_a_naive_instant_has_no_month() -> None:
