@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shardctl.errors import ConfigError, InvalidId, InvalidMonth
+from shardctl.family.kinds import refuse_other_kinds
 from shardctl.family.reading import Reader, Reading
 from shardctl.family.route import Place, Route, quick, several
 from shardctl.family.scheme import Scheme, refuse_ambiguous
@@ -46,7 +47,8 @@ class Family:
         premake: how many months are made ahead of the present one.
 
     Raises:
-        ConfigError: the time zone is unknown, or two genes might claim one ID.
+        ConfigError: the time zone is unknown, two genes might claim one ID, or an attribute is of
+            another kind.
     """
 
     name: str
@@ -72,8 +74,9 @@ class Family:
     def __post_init__(self) -> None:
         if not self.template:
             object.__setattr__(self, "template", self.name)
-        zone = self._zone()
         try:
+            refuse_other_kinds(self)
+            zone = self._zone()
             schemes = (*self.genes, Scheme(self.gene, self.length, self.check, self.tag))
             refuse_ambiguous(schemes, self.first, zone)
         except ConfigError as error:
@@ -126,11 +129,17 @@ class Family:
         id: Id | None = None,
         instant: datetime | None = None,
     ) -> str:
-        """The physical table of a month, of an ID, or of an add-time; see `month`."""
+        """The physical table of a month, of an ID, or of an add-time; see `month`.
+
+        Raises:
+            InvalidMonth: an ID, or what else is no `Month`, is given for one.
+        """
         if month is None and instant is None:
             return self._route(id)[1]
         if month is None:
             month = self.month(id=id, instant=instant)
+        if not isinstance(month, Month):
+            raise InvalidMonth(f"{shown(month)} is no Month; an ID is given as id=")
         return self.name + self.suffix.format(month)
 
     def tables_for(self, ids: Iterable[Id]) -> dict[str, list[Id]]:
@@ -205,7 +214,14 @@ class Family:
     @property
     def routing(self) -> str:
         """What decides where an ID goes: lines with the name, the zone, the suffix, each scheme."""
-        lines = (self.name, self.timezone, self.suffix.pattern, *map(str, self.schemes))
+        told_apart = len(self.schemes) > 1  # by the lengths of their IDs, before anything else
+        schemes = [
+            f"{scheme} length={','.join(map(str, sorted(scheme.lengths)))}"
+            if told_apart
+            else str(scheme)
+            for scheme in self.schemes
+        ]
+        lines = (self.name, self.timezone, self.suffix.pattern, *schemes)
         return "\n".join(("shardctl family 1", *lines))
 
     @property
@@ -291,6 +307,5 @@ class Family:
             return ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Asia", a folder
             raise ConfigError(
-                f"family {self.name}: time zone {self.timezone!r} is unknown; "
-                "give an IANA name such as Asia/Shanghai"
+                f"time zone {self.timezone!r} is unknown; give an IANA name such as Asia/Shanghai"
             ) from error

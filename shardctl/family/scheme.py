@@ -49,6 +49,8 @@ class Scheme:
     until: Month | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.gene, str):
+            raise ConfigError(f"gene {self.gene!r} is text: shardctl.gene.parse_gene reads it")
         if (self.check or self.tag) and self.gene is None:
             raise ConfigError("check digits and tags are verified before a gene is read: give one")
         if self.check and not self.decimal:

@@ -5,6 +5,7 @@ import gc
 import hashlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 import sysconfig
@@ -557,6 +558,32 @@ def test_threads_that_meet_a_new_month_at_once_agree() -> None:
 def test_an_unknown_zone_is_refused_at_once(name: str) -> None:
     with pytest.raises(ConfigError, match="time zone"):
         Family("t_order", timezone=name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"suffix": "_%Y_%m"}, "suffix is of type Suffix, not '_%Y_%m'"),
+        ({"key": "order_id"}, "key is of type tuple"),
+        ({"length": 28}, "length is of type tuple"),
+        ({"first": "202001"}, "first is of type Month | None, not '202001'"),
+        ({"skew": 5}, "skew is of type timedelta, not 5"),
+        ({"timezone": None}, "timezone is of type str"),
+        ({"gene": "digits 0 %Y%m%d"}, "gene 'digits 0 %Y%m%d' is text"),
+        ({"premake": "4"}, "premake is of type int"),
+        ({"premake": -1}, "premake is 0 to 1000 months, not -1"),
+        ({"premake": 10**6}, "premake is 0 to 1000 months"),
+    ],
+)
+def test_what_an_attribute_cannot_be_is_refused_at_once(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"family t_order: {words}")):
+        replace(ORDERS, **wrong)
+
+
+@pytest.mark.parametrize("other", ["2026112109364399365840049582", "202611", 202611])
+def test_what_is_no_month_has_no_table(other: Any) -> None:
+    with pytest.raises(InvalidMonth, match="is no Month; an ID is given as id="):
+        ORDERS.table_name(other)
 
 
 def test_routing_loads_no_third_party_module() -> None:

@@ -113,6 +113,16 @@ def test_a_new_epoch_is_told_apart_until_its_ids_have_grown_into_the_old_ones() 
         family.month(id=claimed, now=datetime(2040, 3, 1, tzinfo=UTC))
 
 
+def test_lengths_that_tell_rules_apart_are_in_the_fingerprint() -> None:
+    """The same ID of 28 digits, by the day in front in one, by that at 10 in the other."""
+    id, later = "2026050100" + "20260601" + "0" * 10, DigitsGene(10, "%Y%m%d")
+    one = Family("t", gene=later, length=(26,), genes=(Scheme(DAYS, (28,), until=CHANGE),))
+    other = Family("t", gene=later, length=(28,), genes=(Scheme(DAYS, (26,), until=CHANGE),))
+    assert one.table_name(id=id) == "t_202605"
+    assert other.table_name(id=id) == "t_202606"
+    assert one.fingerprint != other.fingerprint
+
+
 @pytest.mark.parametrize(
     ("gene", "length", "former"),
     [
