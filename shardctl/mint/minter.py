@@ -224,9 +224,9 @@ class Minter:
                 else f"IDs of {self.family.name} bear a worker's number, 0 to {workers - 1}: give "
                 "worker=, in each process another"
             )
-        if isinstance(worker, int):
+        if isinstance(worker, int | str):  # text, as of an environment variable, is refused
             _in_range(worker, workers)
-            return GivenWorker.always(worker)
+            return GivenWorker.always(int(worker))
         return GivenWorker(worker) if callable(worker) else worker
 
 
@@ -255,9 +255,9 @@ def layout_of(family: Family) -> Layout:
             )
 
 
-def _in_range(number: int, workers: int) -> None:
-    if not 0 <= number < workers:
-        raise ConfigError(f"worker {number} is none of 0 to {workers - 1}")
+def _in_range(number: object, workers: int) -> None:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < workers:
+        raise ConfigError(f"worker {number!r} is no integer of 0 to {workers - 1}")
 
 
 def _instant(ns: int) -> datetime:

@@ -520,17 +520,26 @@ def test_a_worker_number_is_renewed_when_it_is_time() -> None:
 
 @pytest.mark.parametrize(
     ("gene", "worker"),
-    [(TWITTER, None), (TWITTER, 1024), (TWITTER, -1), (UlidGene(), 1), (SONYFLAKE, 2**16)],
+    [
+        (TWITTER, None),
+        (TWITTER, 1024),
+        (TWITTER, -1),
+        (TWITTER, "7"),
+        (TWITTER, True),
+        (UlidGene(), 1),
+        (SONYFLAKE, 2**16),
+    ],
 )
 def test_a_worker_number_that_ids_have_no_room_for_is_refused(gene: Any, worker: Any) -> None:
     with pytest.raises(ConfigError, match="worker"):
         minter_of(gene, worker=worker)
 
 
-def test_a_number_that_a_function_gives_must_fit_as_well() -> None:
-    minter = minter_of(TWITTER, worker=lambda: 1024)
+@pytest.mark.parametrize("number", [1024, "7"])
+def test_a_number_that_a_function_gives_must_fit_as_well(number: Any) -> None:
+    minter = minter_of(TWITTER, worker=lambda: number)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="1024"):
+        with pytest.raises(ConfigError, match=f"worker {number!r} is no integer of 0 to 1023"):
             minter()
 
 
