@@ -30,8 +30,8 @@ def check(family: Family, table: Table) -> None:
         )
     if family.time:
         _check_time(family, named(table, family.time).type)
-    if family.gene is not None and len(family.key) == 1:
-        _check_key(family, family.gene, named(table, family.key[0]).type)
+    if family.gene is not None and family.key:
+        _check_key(family, family.gene, named(table, family.id_column).type)
 
 
 def named(table: Table, name: str) -> Column[Any]:
@@ -52,13 +52,13 @@ def _check_time(family: Family, declared: TypeEngine[Any]) -> None:
 
 def _check_key(family: Family, gene: Gene, declared: TypeEngine[Any]) -> None:
     """Refuse a key column that cannot hold the IDs of the family's gene."""
-    (column,), lengths = family.key, family.length or gene.lengths
+    column, lengths = family.id_column, family.scheme.lengths
     if isinstance(declared, Float):
         raise ConfigError(f"family {family.name}: column {column} is a float, which rounds IDs")
     if not KeyType.knows(declared):
         return  # a type of the user's own, which knows what it holds
     number = isinstance(declared, Integer | Numeric)
-    if number and not gene.decimal:
+    if number and not family.scheme.decimal:
         raise ConfigError(
             f"family {family.name}: column {column} is a number, IDs of gene {gene} have letters"
         )

@@ -18,12 +18,12 @@ class Recent(Generic[K, V]):
     `Table` objects of one month in one statement would be two tables in its FROM.
 
     Args:
-        size: how many values are kept that nobody else holds.
+        size: how many values are kept that nobody else holds, at least one.
         lock: a lock that one thread may take twice, for while a value is made.
     """
 
     def __init__(self, size: int, lock: AbstractContextManager[object]) -> None:
-        self._size = size
+        self._size = max(size, 1)
         self._lock = lock
         self._kept: dict[K, V] = {}
         self._alive: WeakValueDictionary[K, V] = WeakValueDictionary()
