@@ -117,8 +117,11 @@ class _Tables(MonthlyTable[Table]):
 
 
 def _column_property(declared: orm.ColumnProperty[Any], table: Table) -> Any:
+    column = table.c[declared.columns[0].key]
+    if not (declared.deferred or declared.group or declared.raiseload or declared.active_history):
+        return column  # of which a `declared_attr` can make an expression
     return orm.column_property(
-        table.c[declared.columns[0].key],
+        column,
         deferred=declared.deferred,
         group=declared.group,
         raiseload=declared.raiseload,

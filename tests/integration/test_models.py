@@ -32,7 +32,9 @@ from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,
+    column_property,
     declarative_base,
+    declared_attr,
     foreign,
     joinedload,
     mapped_column,
@@ -207,6 +209,35 @@ def test_attributes_keep_their_names_and_options_in_every_month(engine: Engine) 
         found = session.scalars(select(model).where(model.created == created, model.dear)).one()
         assert "note" in inspect(found).unloaded
         assert (found.note, found.dear, found.version) == ("a note", True, 1)
+
+
+def test_an_expression_of_columns_is_of_the_month_s_own(url: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Priced:
+        price: Mapped[int]
+        hidden: Mapped[int] = mapped_column("secret", deferred=True)
+
+        @declared_attr
+        def double(cls) -> Mapped[int]:  # noqa: N805
+            return column_property(cls.price * 2)
+
+    class Sale(MonthlyModel, Priced, Base):
+        __family__ = Family("t_sale", key=("sale_id",), gene=GENE)
+
+        sale_id: Mapped[str] = mapped_column(String(28), primary_key=True)
+
+    engine = create_engine(url, poolclass=NullPool)
+    create(engine, Sale)
+    with Session(engine) as session:
+        for price, month in enumerate((JANUARY, FEBRUARY), 5):
+            session.add(Sale.at(month)(sale_id=ORDER_ID, price=price, hidden=1))
+        session.commit()
+        assert session.scalars(select(Sale.at(JANUARY).double)).all() == [10]
+        assert session.scalars(select(Sale.at(FEBRUARY))).one().double == 12
+        assert Sale.at(FEBRUARY).hidden.expression.table is Sale.at(FEBRUARY).__table__
+    engine.dispose()
 
 
 def test_a_version_column_guards_a_month_s_rows(engine: Engine) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     create_engine,
     func,
     insert,
+    inspect,
     literal,
     select,
     text,
@@ -41,9 +42,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
-from shardctl import DigitsGene, Family, Month
+from shardctl import DigitsGene, Family, Month, Tag
 from shardctl.errors import ConfigError, ImplausibleGene, InvalidId, InvalidMonth, MonthMissing
-from shardctl.gene import UlidGene
+from shardctl.gene import TWITTER, UlidGene
 from shardctl.tables import MonthlyTable
 
 JANUARY, FEBRUARY = Month(2020, 1), Month(2020, 2)
@@ -176,11 +177,12 @@ def test_the_declared_table_and_its_collection_stay_as_they_are() -> None:
 
 
 def test_a_month_is_one_object_as_long_as_somebody_holds_it() -> None:
-    orders = MonthlyTable(ORDERS, order_table(), size=2)
-    january = orders.month(JANUARY)
-    for n in range(1, 10):
-        orders.month(JANUARY + n)
-    assert orders.month(JANUARY) is january
+    for size in (0, 2):
+        orders = MonthlyTable(ORDERS, order_table(), size=size)
+        january = orders.month(JANUARY)
+        for n in range(1, 10):
+            orders.month(JANUARY + n)
+        assert orders.month(JANUARY) is january
 
 
 def test_months_that_nobody_holds_are_given_up() -> None:
@@ -231,6 +233,21 @@ def test_a_table_of_another_family_is_refused(family: Family, words: str) -> Non
             "IDs have up to 28 characters, column order_id holds 27",
         ),
         (Family("t_order", key=("order_id",), gene=GENE), Float(), "a float, which rounds IDs"),
+        (
+            Family("t_order", key=("coin", "order_id"), gene=GENE, length=(28,)),
+            String(27),
+            "IDs have up to 28 characters, column order_id holds 27",
+        ),
+        (
+            Family("t_order", key=("order_id",), gene=UlidGene(), tag=Tag("ORDER_KEY")),
+            String(26),
+            "IDs have up to 34 characters, column order_id holds 26",
+        ),
+        (
+            Family("t_order", key=("order_id",), gene=TWITTER, tag=Tag("ORDER_KEY")),
+            Numeric(40),
+            "is a number",
+        ),
     ],
 )
 def test_a_key_column_that_cannot_hold_the_ids_is_refused(
@@ -469,6 +486,14 @@ def test_only_months_of_the_family_are_told_and_the_connection_lives_on(engine: 
             connection.execute(insert(orders.month(JANUARY)).values(order_id="1", coin=1))
         connection.rollback()
         assert connection.scalar(select(literal(1))) == 1
+
+
+def test_whether_there_is_a_month_can_be_asked_of_a_watched_engine(engine: Engine) -> None:
+    orders = MonthlyTable(ORDERS, order_table())
+    orders.watch(engine)
+    assert not inspect(engine).has_table("t_order_202001")
+    orders.month(JANUARY).create(engine, checkfirst=True)
+    assert inspect(engine).has_table("t_order_202001")
 
 
 def test_an_engine_that_nobody_asked_to_watch_says_what_the_server_says(engine: Engine) -> None:
