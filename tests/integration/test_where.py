@@ -248,5 +248,5 @@ def test_an_id_with_letters_is_in_no_column_of_numbers(tmp_path: Path, sqlite_ur
     for table in ("t_log", "t_log_202602"):
         project.sql(f"CREATE TABLE {table} (id bigint NOT NULL PRIMARY KEY)")
     (id, _) = project.config.families["t_log"].id_range(Month(2026, 2))
-    with pytest.raises(ConfigError, match="(?i)column id of t_log_202602 is bigint"):
+    with pytest.raises(ConfigError, match=r"(?i)column id of t_log_202602 is bigint"):
         where(project.config, str(id), fetch=True, now=NOW)
