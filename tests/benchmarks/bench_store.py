@@ -1,4 +1,6 @@
-"""What the store adds to an INSERT: `python -m tests.benchmarks.bench_store --url URL`.
+"""What the store adds to an INSERT: `python -m tests.benchmarks.bench_store [--url URL]`.
+
+Without a URL, on a MySQL and a MariaDB of its own with their default, durable settings.
 
 A new row by `Store.create` on an engine that commits by itself, without and with a fingerprint,
 against the same INSERT by SQLAlchemy Core on the same engine; all turn and turn about in one run,
