@@ -100,7 +100,7 @@ class KeyType(TypeDecorator[Any]):
             if str(number) != value:
                 raise UnfitId(f"ID {value!r} has leading zeros, which its column does not keep")
         elif isinstance(value, int) and not isinstance(value, bool):
-            number = value
+            number = int.__int__(value)  # drivers send `str` of a subclass, an enumeration's name
         else:
             raise UnfitId(f"ID {value!r} is not the decimal digits of a number, as its column is")
         if not self._low <= number <= self._high:
@@ -111,10 +111,10 @@ class KeyType(TypeDecorator[Any]):
 
     def _text(self, value: object) -> str:
         if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
+            value = int.__repr__(value)
         if not isinstance(value, str):
             raise UnfitId(f"an ID is a string or an integer, not {type(value).__name__}")
-        return self._short(value)
+        return self._short(str.__str__(value))
 
     def _bytes(self, value: object) -> bytes:
         return self._short(value if isinstance(value, bytes) else self._text(value).encode())

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from enum import Enum
 from threading import Barrier
 from typing import Any
 
@@ -376,7 +377,15 @@ def test_an_id_that_the_column_cannot_hold_is_refused(type_: Any, id: Any, words
     engine.dispose()
 
 
-@pytest.mark.parametrize("id", [NUMBER, str(NUMBER)])
+class Text(str, Enum):  # noqa: UP042  `str` of it is its name, as of many a subclass
+    ID = str(NUMBER)
+
+
+class Whole(int, Enum):
+    ID = NUMBER
+
+
+@pytest.mark.parametrize("id", [NUMBER, str(NUMBER), Text.ID, Whole.ID])
 @pytest.mark.parametrize(
     ("type_", "stored"),
     [
