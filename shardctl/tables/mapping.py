@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import get_annotations
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Table, inspect, orm
 from sqlalchemy.orm.mapper import _CONFIGURE_MUTEX as MAPPING
 
+from shardctl.errors import InvalidMonth
 from shardctl.family import Family
 from shardctl.month import Month
 from shardctl.tables.relation import CONDITIONS, Relationship
@@ -45,6 +46,15 @@ class Months(Generic[M]):
                 made = self._classes.get(month) or self._make(month)
         return made
 
+    if not TYPE_CHECKING:  # it would let any name pass
+
+        def __getattr__(self, name: str) -> type[M]:
+            """The class of a month by its `__qualname__`: pickle looks for it so, anywhere."""
+            try:
+                return self.at(Month.parse(name.rpartition("_")[2]))
+            except InvalidMonth:
+                raise AttributeError(name) from None
+
     def _make(self, month: Month) -> type[M]:
         related = [each.target() for each, _ in self._relationships.values()]
         table = self.tables.month(month)
@@ -55,8 +65,10 @@ class Months(Generic[M]):
         return made
 
     def _map(self, month: Month | None, name: str, namespace: dict[str, Any]) -> type[M]:
+        place = "_template" if month is None else name
         own = {
             "__module__": self._model.__module__,
+            "__qualname__": f"{self._model.__qualname__}.__months__.{place}",
             "__doc__": self._model.__doc__,
             "__month__": month,
             "__annotations__": {

@@ -30,7 +30,8 @@ class MonthlyModel:
     the same ID in two months is two objects. `Base.metadata` gets the family's declared table,
     as Alembic wants it, and no months. The family's time column takes aware datetimes, and an
     object that was read has it in UTC. Relationships are declared by
-    `shardctl.tables.relationship`. `__month__` tells the month of a class or an object.
+    `shardctl.tables.relationship`. `__month__` tells the month of a class or an object, which can
+    be pickled where the model can. `MappedAsDataclass` cannot make such a model.
     """
 
     __family__: ClassVar[Family]

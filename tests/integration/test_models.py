@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
@@ -209,6 +213,31 @@ def test_attributes_keep_their_names_and_options_in_every_month(engine: Engine) 
         found = session.scalars(select(model).where(model.created == created, model.dear)).one()
         assert "note" in inspect(found).unloaded
         assert (found.note, found.dear, found.version) == ("a note", True, 1)
+
+
+def test_an_object_is_pickled_and_read_by_another_process(engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(order(FEBRUARY, coin=7))
+        session.commit()
+        stored = session.scalars(select(Order.at(FEBRUARY))).one()
+        pickled = pickle.dumps([stored, Order.at(JANUARY), Order.monthly_table().month(JANUARY)])
+    again = pickle.loads(pickled)
+    assert type(again[0]) is type(stored)
+    assert again[1] is Order.at(JANUARY)
+    program = (
+        "import pickle, sys\n"
+        "order, january, _ = pickle.load(sys.stdin.buffer)\n"
+        "print(order.__month__, order.coin, order.order_id, january.__month__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickled,
+        capture_output=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.decode().split() == ["2020-02", "7", ORDER_ID, "2020-01"]
 
 
 def test_an_expression_of_columns_is_of_the_month_s_own(url: str) -> None:
