@@ -101,6 +101,17 @@ class Month:
         return f"{self.year:04}-{self.month:02}"
 
 
+def required(month: object) -> Month:
+    """What is given as a month, which a caller without a type checker may have mistaken.
+
+    Raises:
+        InvalidMonth: it is none.
+    """
+    if not isinstance(month, Month):
+        raise InvalidMonth(f"{month!r:.80} is no Month, such as Month(2026, 11)")
+    return month
+
+
 def spans(months: Iterable[Month]) -> str:
     """Months as people list them: `2020-05 to 2026-10 (78 months), 2027-01`."""
     runs: list[tuple[Month, Month]] = []

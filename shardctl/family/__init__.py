@@ -17,7 +17,7 @@ from shardctl.family.scheme import Scheme, refuse_ambiguous
 from shardctl.gene import Gene, Id, Span
 from shardctl.gene.base import shown
 from shardctl.gene.seal import Tag
-from shardctl.month import Month
+from shardctl.month import Month, required
 from shardctl.suffix import Suffix
 
 __all__ = ["Family", "Reading", "Scheme", "Tag"]
@@ -138,9 +138,7 @@ class Family:
             return self._route(id)[1]
         if month is None:
             month = self.month(id=id, instant=instant)
-        if not isinstance(month, Month):
-            raise InvalidMonth(f"{shown(month)} is no Month; an ID is given as id=")
-        return self.name + self.suffix.format(month)
+        return self.name + self.suffix.format(required(month))
 
     def tables_for(self, ids: Iterable[Id]) -> dict[str, list[Id]]:
         """A list of IDs by table, the tables in order of time, the IDs in the order given.

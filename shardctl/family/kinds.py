@@ -26,6 +26,7 @@ _KINDS: Final[Mapping[str, Any]] = {
     "skew": timedelta,
     "premake": int,
 }
+_UNITS: Final = ("", "s", "ms")
 _FARTHEST: Final = 1000
 
 
@@ -40,5 +41,7 @@ def refuse_other_kinds(family: Any) -> None:
             value = getattr(family, declared.name)
             if not isinstance(value, kind):
                 raise ConfigError(f"{declared.name} is of type {declared.type}, not {value!r}")
+    if family.time_unit not in _UNITS:
+        raise ConfigError(f"time_unit is '', 's' or 'ms', not {family.time_unit!r}")
     if not 0 <= family.premake <= _FARTHEST:
         raise ConfigError(f"premake is 0 to {_FARTHEST} months, not {family.premake}")

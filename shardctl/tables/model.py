@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sqlalchemy import Table
 
 from shardctl.family import Family
-from shardctl.month import Month
+from shardctl.month import Month, required
 from shardctl.tables.mapping import Months
 from shardctl.tables.table import MonthlyTable
 
@@ -59,8 +59,12 @@ class MonthlyModel:
 
     @classmethod
     def at(cls, month: Month) -> type[Self]:
-        """The class of one month."""
-        return cls.__months__.at(month)
+        """The class of one month.
+
+        Raises:
+            InvalidMonth: what is given is no `Month`; None is not the template's.
+        """
+        return cls.__months__.at(required(month))
 
     @classmethod
     def for_id(cls, id: str | int) -> type[Self]:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from shardctl.family import Family
-from shardctl.month import Month
+from shardctl.month import Month, required
 from shardctl.tables.declared import check, named
 from shardctl.tables.instant import InstantType
 from shardctl.tables.key import KeyType
@@ -100,8 +100,12 @@ class MonthlyTable(Generic[T]):
         check(family, table)
 
     def month(self, month: Month) -> T:
-        """The table of one month; the same object as long as somebody holds it."""
-        return self._at(month)
+        """The table of one month; the same object as long as somebody holds it.
+
+        Raises:
+            InvalidMonth: what is given is no `Month`; None is not the template's.
+        """
+        return self._at(required(month))
 
     def for_id(self, id: str | int) -> T:
         """The table of the month that an ID bears.

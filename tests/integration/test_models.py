@@ -163,6 +163,12 @@ def test_a_model_without_a_month_can_neither_be_made_nor_queried() -> None:
         select(Order)
 
 
+@pytest.mark.parametrize("month", [None, "202001"])
+def test_what_is_no_month_has_no_class_and_not_the_template_s(month: Any) -> None:
+    with pytest.raises(InvalidMonth, match="is no Month"):
+        Order.at(month)
+
+
 def test_the_metadata_holds_the_declared_tables_and_no_month() -> None:
     Order.at(JANUARY)
     assert set(Base.metadata.tables) == {"t_user", "t_order", "t_item"}

@@ -111,6 +111,12 @@ def test_an_id_without_a_plausible_month_has_no_table() -> None:
         orders.for_id("x" * 28)
 
 
+@pytest.mark.parametrize("month", [None, "202001", 202001])
+def test_what_is_no_month_has_no_table_and_not_the_template_s(month: Any) -> None:
+    with pytest.raises(InvalidMonth, match="is no Month"):
+        MonthlyTable(ORDERS, order_table()).month(month)
+
+
 def test_the_template_is_the_table_that_the_family_names() -> None:
     family = Family("t_order", template="t_order_template", key=("order_id",), gene=GENE)
     assert MonthlyTable(family, order_table()).template.name == "t_order_template"
