@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Index, Table, UniqueConstraint, insert, select
+from sqlalchemy import (
+    Connection,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    insert,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.dialects.mysql import errors as mysql
@@ -20,6 +28,7 @@ from shardctl.dialects.sqlite import errors as sqlite
 Row = Mapping[str, Any]
 
 _ATTEMPTS = 3
+_UNIQUE = (PrimaryKeyConstraint, UniqueConstraint)
 
 
 def insert_or_find(
@@ -79,15 +88,23 @@ def violates(error: DBAPIError, table: Table, key: Sequence[str]) -> bool:
     return mysql.duplicate_key(error) in _names(table, {table.c[name].name for name in key})
 
 
+def unique_keys(table: Table) -> list[PrimaryKeyConstraint | UniqueConstraint | Index]:
+    """All that keep two rows of a table from having the same values."""
+    keys: list[PrimaryKeyConstraint | UniqueConstraint | Index]
+    keys = [each for each in table.indexes if each.unique]
+    keys += [each for each in table.constraints if isinstance(each, _UNIQUE)]
+    return [each for each in keys if len(each.columns)]  # without columns there is no primary key
+
+
 def _names(table: Table, key: set[str]) -> set[str | None]:
     """The names that a unique key over certain columns has in the database."""
     names: set[str | None] = set()
-    if {column.name for column in table.primary_key} == key:
-        names.add("PRIMARY")
-    unique: list[UniqueConstraint | Index] = [index for index in table.indexes if index.unique]
-    unique += [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-    for each in unique:
+    for each in unique_keys(table):
         columns = [column.name for column in each.columns]
-        if set(columns) == key:
+        if set(columns) != key:
+            continue
+        if each is table.primary_key:
+            names.add("PRIMARY")
+        else:
             names.add(str(each.name) if each.name else columns[0])  # as the server names it
     return names

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from shardctl.errors import ConfigError, GeneMismatch, InvalidId, InvalidInstant
 from shardctl.gene import Id, Span
 from shardctl.month import Month
+from shardctl.store.insert import unique_keys
 from shardctl.store.sent import Sent
 from shardctl.tables import MonthlyTable
 from shardctl.tables.key import KeyType
@@ -55,6 +56,7 @@ class Requests:
         clock: now, as an aware datetime.
         key: the columns that no two rows of a month share; the last of them is the ID's.
         time: the column of the add-time; None where the family names none.
+        columns: the keys of all.
         sent: turns values into those that are sent.
         stamped: puts a fingerprint into them, where the store keeps one.
     """
@@ -63,19 +65,25 @@ class Requests:
     clock: Callable[[], datetime]
     key: tuple[str, ...]
     time: str | None
+    columns: frozenset[str]
     sent: Sent
     stamped: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     @classmethod
     def of(cls, table: MonthlyTable[Any], clock: Callable[[], datetime]) -> Requests:
-        """Those for a family's tables."""
+        """Those for a family's tables.
+
+        Raises:
+            ConfigError: nothing keeps the table from storing an ID twice.
+        """
         family, declared = table.family, table.declared
         keys = {column.name: column.key for column in declared.c}
         names = family.key or [column.name for column in declared.primary_key]
         key, time = tuple(keys[name] for name in names), keys.get(family.time)
+        _check_unique(declared, set(names), family.time)
         converted = {name for name in key if KeyType.knows(declared.c[name].type)}
         sent = Sent.of(declared, family.zone, without={*converted, *filter(None, [time])})
-        return cls(table, clock, key, time, sent)
+        return cls(table, clock, key, time, frozenset(declared.c.keys()), sent)
 
     def by_id(self, values: Mapping[str, Any]) -> Request:
         """Where the gene of the row's ID says, whatever its add-time.
@@ -85,6 +93,7 @@ class Requests:
         Raises:
             InvalidId: and what `Family.month` raises of an ID.
             InvalidInstant: the add-time is naive, or no time.
+            ConfigError: the table has no such column.
         """
         id, family, time = self._id(values), self.table.family, self.time
         values = self._prepared(values)
@@ -111,7 +120,8 @@ class Requests:
 
         Raises:
             InvalidId: there is no ID.
-            ConfigError: the family names no column for the add-time.
+            ConfigError: the family names no column for the add-time, or the table has no such
+                column as is given.
             InvalidInstant: the add-time is naive, or no time.
         """
         id = self._id(values)
@@ -150,6 +160,9 @@ class Requests:
         return min(max(near[0], begin), end) if near else begin
 
     def _prepared(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        if unknown := values.keys() - self.columns:  # SQLAlchemy would leave them out silently
+            shown = ", ".join(sorted(map(repr, unknown)))
+            raise ConfigError(f"{self.table.declared.name} has no column {shown}")
         values = self.sent(values)
         return self.stamped(values) if self.stamped else values
 
@@ -159,3 +172,23 @@ class Requests:
                 raise InvalidId(f"a row of {self.table.family.name} needs a value for {name}")
         id: Id = values[self.key[-1]]
         return id
+
+
+def _check_unique(table: Table, key: set[str], time: str) -> None:
+    """Refuse a table that would store a repetition beside its first try.
+
+    Args:
+        key: the columns that are to tell the rows of a month apart.
+        time: that of the add-time; "" where there is none.
+    """
+    if time in key:
+        raise ConfigError(
+            f"{time} is part of the key of {table.name}: a repetition with another add-time would "
+            "be stored beside its first try; set 'key' to the ID, which needs a unique key"
+        )
+    unique = [{column.name for column in each.columns} for each in unique_keys(table)]
+    if not any(columns <= key for columns in unique):
+        raise ConfigError(
+            f"{table.name} declares no primary or unique key on {', '.join(sorted(key)) or 'an ID'}"
+            ": nothing would keep a repetition from being stored beside its first try"
+        )
