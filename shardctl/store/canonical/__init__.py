@@ -74,7 +74,11 @@ def sent_of(column: Column[Any], zone: tzinfo) -> Form | None:
     else:
         return None
 
+    plain = int if _chosen(_FORMS, held) is numbers.integer else None
+
     def sent(value: Any) -> Any:
+        if type(value) is plain:  # most values there are, in every request
+            return value
         try:
             form = strict(value)
         except (AttributeError, TypeError, ValueError):
