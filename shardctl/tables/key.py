@@ -84,6 +84,14 @@ class KeyType(TypeDecorator[Any]):
         """
         return value if value is None else self._convert(value)
 
+    def stored(self, id: str | int) -> Any:
+        """What reading the column gives, once this ID was written to it.
+
+        Raises:
+            InvalidId: it is of another kind, or does not fit.
+        """
+        return self._convert(id)
+
     @property
     def bounds(self) -> tuple[int, int]:
         """The least and the greatest number; narrower integers than BIGINT bear no gene."""

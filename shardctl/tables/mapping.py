@@ -6,12 +6,14 @@ from collections.abc import Callable
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Table, inspect, orm
+from sqlalchemy import Table, event, inspect, orm
 from sqlalchemy.orm.mapper import _CONFIGURE_MUTEX as MAPPING
 
 from shardctl.errors import InvalidMonth
 from shardctl.family import Family
 from shardctl.month import Month
+from shardctl.tables.instant import InstantType
+from shardctl.tables.key import KeyType
 from shardctl.tables.relation import CONDITIONS, Relationship
 from shardctl.tables.table import MonthlyTable
 
@@ -80,6 +82,10 @@ class Months(Generic[M]):
         }
         metaclass: Any = type(self._model)
         made: type[M] = metaclass(name, (self._model,), own | namespace)
+        for column in inspect(made).primary_key:
+            if isinstance(column.type, KeyType | InstantType):
+                attribute = getattr(made, inspect(made).get_property_by_column(column).key)
+                event.listen(attribute, "set", _as_stored(column.type), retval=True)
         return made
 
     def _columns(self, table: Table) -> dict[str, Any]:
@@ -126,6 +132,19 @@ class _Tables(MonthlyTable[Table]):
             if mapper.local_table is declared and (months := _months(mapper.class_)):
                 return months.tables
         return None
+
+
+def _as_stored(type_: KeyType | InstantType) -> Callable[..., Any]:
+    """What an attribute of the primary key is set to: the value that reading the row gives.
+
+    A session takes objects by it: an ID as text and the same as a number would be two.
+    """
+
+    def as_stored(_target: object, value: Any, _before: object, _initiator: object) -> Any:
+        is_plain = value is not None and not hasattr(value, "__clause_element__")
+        return type_.stored(value) if is_plain else value
+
+    return as_stored
 
 
 def _column_property(declared: orm.ColumnProperty[Any], table: Table) -> Any:

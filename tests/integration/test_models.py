@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
+    literal,
     select,
     update,
 )
@@ -195,6 +196,38 @@ def test_the_same_id_in_two_months_is_two_objects_and_two_rows(engine: Engine) -
         for month, coin in ((JANUARY, 10), (FEBRUARY, 2)):
             model = Order.at(month)
             assert session.scalars(select(model.coin)).all() == [coin]
+
+
+@pytest.mark.parametrize("id", [ORDER_ID[:19], int(ORDER_ID[:19])])
+@pytest.mark.parametrize("type_", [BigInteger(), String(28)])
+def test_a_row_is_one_object_however_its_id_is_given(url: str, type_: Any, id: str | int) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Sale(MonthlyModel, Base):
+        __family__ = Family("t_sale", key=("sale_id",), time="made", gene=GENE)
+
+        sale_id: Mapped[Any] = mapped_column(type_, primary_key=True)
+        made: Mapped[datetime] = mapped_column(primary_key=True)
+
+    engine = create_engine(url, poolclass=NullPool)
+    create(engine, Sale)
+    model, made = Sale.at(JANUARY), datetime(2020, 1, 1, 5, 0, 0, 999_999, tzinfo=UTC)
+    with Session(engine) as session:
+        added = model(sale_id=id, made=made)
+        session.add(added)
+        session.flush()
+        for other in (str(id), int(id)):
+            assert session.scalars(select(model).where(model.sale_id == other)).one() is added
+            assert session.merge(model(sale_id=other, made=made)) is added
+        session.commit()
+        assert session.get_one(model, (added.sale_id, added.made)) is added
+        assert session.scalars(select(model)).all() == [added]
+        added.sale_id = literal(int(id))
+        session.flush()
+        with pytest.raises(InvalidId):
+            model(sale_id=1.5)
+    engine.dispose()
 
 
 def test_update_and_delete_reach_one_month(engine: Engine) -> None:
