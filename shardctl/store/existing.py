@@ -91,6 +91,7 @@ class ExistingRows:
             Unbounded: neither says which rows, or there is no reason.
             ConfigError: a column is not mutable, or is the state where there is a graph.
             MonthMissing: a month has no table, and `missing` is not "skip"; nothing was changed.
+            OwnTransactionNeeded: several months, on a connection that commits by itself.
             InDoubt, NotStored, TransactionLost, InvalidId: as `create`.
         """
         settable(values, self.mutable, self._states, self.table.family.name)
@@ -168,5 +169,5 @@ class ExistingRows:
     ) -> T:
         if isinstance(bind, Engine):
             return settle(bind, work, self._retry, what, single=single)
-        with within(bind, what):
+        with within(bind, what, single=single):
             return work(bind)

@@ -76,7 +76,11 @@ class Batch:
     def _part(self, bind: Engine | Connection, places: Places) -> Results:
         if isinstance(bind, Connection):
             refuse_callers(self.placing, places[0][1].what)
-            return self._store(bind, places, partial(within, bind))
+            single = all(
+                self.writer.reopening is None and self.placing.single(r) for _, r in places
+            )
+            with within(bind, places[0][1].what, single=single):  # before any of them is stored
+                return self._store(bind, places, partial(within, bind, single=True))
         what = ", ".join([places[0][1].what, *["…"] * (len(places) > 1)])
         try:
             return settle(bind, partial(self._store, places=places), self.retry, what)

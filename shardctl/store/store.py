@@ -117,7 +117,8 @@ class Store(ExistingRows):
             GeneMismatch: the row is new, and its add-time does not agree with its ID.
             MonthMissing: its month has no table.
             RowGone: the registry names a row that was deleted.
-            OwnTransactionNeeded: the placing cannot work in a caller's transaction.
+            OwnTransactionNeeded: the placing cannot work in a caller's transaction; or the caller
+                has none, on a connection that commits by itself.
             LedgerMissing: there is no registry, or no journal.
             sqlalchemy.exc.IntegrityError: another unique key has the row's value already.
         """
@@ -127,11 +128,11 @@ class Store(ExistingRows):
         def work(connection: Connection) -> Outcome:
             return placing.put(connection, self._writer, self._requests, request)
 
+        single = self._writer.reopening is None and placing.single(request)
         if isinstance(bind, Engine):
-            single = self._writer.reopening is None and placing.single(request)
             return settle(bind, work, self._retry, request.what, single=single)
         refuse_callers(placing, request.what)
-        with within(bind, request.what):
+        with within(bind, request.what, single=single):
             return work(bind)
 
     def create_many(

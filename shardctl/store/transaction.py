@@ -19,7 +19,7 @@ from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from shardctl.dialects.mysql import errors as mysql
 from shardctl.dialects.sqlite import errors as sqlite
-from shardctl.errors import InDoubt, NotStored, TransactionLost
+from shardctl.errors import InDoubt, NotStored, OwnTransactionNeeded, TransactionLost
 
 T = TypeVar("T")
 
@@ -107,19 +107,29 @@ def settle(
 
 
 @contextmanager
-def within(connection: Connection, what: str) -> Iterator[None]:
+def within(connection: Connection, what: str, *, single: bool = False) -> Iterator[None]:
     """A part of the caller's transaction, which is never committed here, and never repeated.
 
     Where the caller's connection commits each statement by itself there is none, and what is
     lost is that statement alone.
 
+    Args:
+        single: it writes by one statement, and needs no transaction.
+
     Raises:
+        OwnTransactionNeeded: it needs one, and the connection commits each statement by itself:
+            who broke off, or raced, would leave one half for the other.
         TransactionLost: the server undid the whole transaction. It is closed, so that nothing is
             added to what is gone and taken for the rest.
         NotStored: others held a row for too long; the caller's transaction stands.
         InDoubt: the connection, which commits by itself, broke off.
     """
     by_itself = autocommits(connection)
+    if by_itself and not single:
+        raise OwnTransactionNeeded(
+            f"{what}: this takes several statements, each of which your connection would commit by "
+            "itself: begin a transaction, or give the engine"
+        )
     try:
         yield
     except DBAPIError as error:

@@ -31,6 +31,7 @@ from shardctl.errors import (
     InvalidMonth,
     MonthMissing,
     NotStored,
+    OwnTransactionNeeded,
     Unbounded,
 )
 from shardctl.store import Retry, Store
@@ -290,6 +291,16 @@ def test_a_range_is_changed_in_all_its_months_or_in_none(server_url: str) -> Non
             impatient.update(engine, {"note": "x"}, since=MIDNIGHT - DAY, until=MIDNIGHT + DAY)
         assert noted(engine) == []
     assert impatient.update(engine, {"note": "x"}, since=MIDNIGHT - DAY, until=MIDNIGHT + DAY) == 3
+
+
+def test_a_connection_that_commits_by_itself_is_refused_where_months_belong_together(
+    engine: Engine, store: Store
+) -> None:
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        with pytest.raises(OwnTransactionNeeded):
+            store.delete(connection, since=MIDNIGHT - DAY, until=MIDNIGHT + DAY)
+        assert left(engine) == ALL
+        assert store.delete(connection, id=ALL[0]) == 1
 
 
 def test_an_engine_that_commits_by_itself_has_one_transaction_too(

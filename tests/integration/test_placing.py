@@ -353,6 +353,21 @@ def test_the_registry_works_within_the_callers_transaction(engine: Engine) -> No
     assert len(entries(engine)) == 1
 
 
+def test_without_a_transaction_an_entry_might_stay_without_its_row(engine: Engine) -> None:
+    store, row = Store(ORDERS, placing=Registry()), order(BEFORE)
+    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with plain.connect() as connection:
+        with pytest.raises(OwnTransactionNeeded, match="begin a transaction"):
+            store.create(connection, row)
+        with pytest.raises(OwnTransactionNeeded, match="begin a transaction"):
+            store.create_many(connection, [row, order(BEFORE)])
+        assert (counts(engine), entries(engine)) == ((0, 0), [])
+        connection.exec_driver_sql("BEGIN")  # which is one, however it was begun
+        assert store.create(connection, row).kind == "created"
+        connection.exec_driver_sql("ROLLBACK")
+    assert (counts(engine), entries(engine)) == ((0, 0), [])
+
+
 def test_a_row_that_cannot_be_stored_leaves_no_entry_in_the_callers_transaction(
     engine: Engine,
 ) -> None:

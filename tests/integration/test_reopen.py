@@ -29,7 +29,15 @@ from sqlalchemy import (
 from shardctl import DigitsGene, Family, Month
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.ledger import schema
-from shardctl.store import Conflict, LedgerMissing, Neighbours, Outcome, Registry, Store
+from shardctl.store import (
+    Conflict,
+    LedgerMissing,
+    Neighbours,
+    Outcome,
+    OwnTransactionNeeded,
+    Registry,
+    Store,
+)
 from shardctl.tables import MonthlyTable
 
 MONTH = Month(2026, 11)
@@ -110,6 +118,15 @@ def test_an_order_that_ended_invalid_is_tried_again_as_new(engine: Engine) -> No
     assert store.create(engine, new).kind == "replayed"
     with pytest.raises(Conflict, match="coin"):
         store.create(engine, ROW)
+
+
+def test_a_connection_that_commits_by_itself_would_keep_a_half(engine: Engine) -> None:
+    store = store_of()
+    store.create(engine, ROW)
+    put_state(engine, INVALID)
+    with engine.connect() as connection, pytest.raises(OwnTransactionNeeded):
+        store.create(connection, ROW)
+    assert kept(engine) == []
 
 
 def test_the_journal_keeps_all_that_the_order_was(engine: Engine) -> None:
