@@ -211,8 +211,11 @@ class Family:
 
     @property
     def routing(self) -> str:
-        """What decides where an ID goes: lines with the name, the zone, the suffix, each scheme."""
-        told_apart = len(self.schemes) > 1  # by the lengths of their IDs, before anything else
+        """What decides where an ID goes: lines with the name, the zone, the suffix, each scheme.
+
+        Of several schemes the lengths of their IDs, too, which tell them apart.
+        """
+        told_apart = len(self.schemes) > 1
         schemes = [
             f"{scheme} length={','.join(map(str, sorted(scheme.lengths)))}"
             if told_apart

@@ -91,7 +91,8 @@ class Reader:
         """
         if scheme.gene is None:
             raise InvalidId(
-                f"ID {shown(body)} of family {self.family} bears no gene; route by instant="
+                f"ID {shown(body)} of family {self.family} bears no gene; its add-time tells the "
+                "month: instant="
             )
         month = scheme.gene.month(body, self.zone)
         first, last = self.first_of(scheme), self.current_month(now) + self.premake

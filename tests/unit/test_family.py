@@ -228,7 +228,7 @@ def test_a_family_without_a_gene_routes_by_add_time() -> None:
     family = Family("t_log", timezone="Asia/Shanghai", suffix=Suffix("_%Y_%-m"))
     instant = datetime(2026, 1, 31, 16, 0, tzinfo=UTC)
     assert family.table_name(instant=instant) == "t_log_2026_2"
-    with pytest.raises(InvalidId, match="route by instant="):
+    with pytest.raises(InvalidId, match="its add-time tells the month: instant="):
         family.month(id="20260131")
     with pytest.raises(InvalidMonth, match="aware"):
         family.month(instant=datetime(2026, 1, 31))  # noqa: DTZ001  that is the point

@@ -83,9 +83,9 @@ def test_ids_without_a_gene_go_by_add_time_until_the_change() -> None:
     before, after = CHANGE.start(SHANGHAI), (CHANGE + 1).start(SHANGHAI)
     assert family.month(id="f" * 32, instant=before, now=NOW) == CHANGE
     assert family.month(id=new(CHANGE), now=NOW) == CHANGE
-    with pytest.raises(InvalidId, match="bears no gene; route by instant="):
+    with pytest.raises(InvalidId, match="bears no gene; its add-time tells the month: instant="):
         family.month(id="f" * 32, now=NOW)
-    with pytest.raises(InvalidId, match="bears no gene; route by instant="):
+    with pytest.raises(InvalidId, match="bears no gene; its add-time tells the month: instant="):
         family.table_name(id="f" * 32)
     with pytest.raises(GeneMismatch, match="none such was made in 2026-07"):
         family.month(id="f" * 32, instant=after, now=NOW)
