@@ -119,6 +119,12 @@ CASES = {
     "year": Case(on_mysql(Integer(), mysql.YEAR()), [2026, 26, "2026"], [2027, 99, 1999]),
     "bit": Case(on_mysql(LargeBinary(), mysql.BIT(8)), [b"\x05"], [b"\x06", b"\x00"]),
     "string": Case(String(20), ["12", 12], ["12 ", "012", "１２", 13]),
+    "digits": Case(String(20), [Decimal("1.50"), "1.50"], ["1.5", 1.5, "01.50", 1]),
+    "words of a flag": Case(String(20), [True, "1", 1], [False, "true", "0"]),
+    "words of a time": Case(
+        String(40), [INSTANT, "2026-11-30 15:59:59.600000+00:00"], ["2026-11-30 15:59:59", EVENING]
+    ),
+    "words of a uuid": Case(String(40), [KEY, str(KEY)], [KEY.hex]),
     "text": Case(Text(), ["abc"], ["ABC", "abc ", "abd", ""]),
     "unicode": Case(Unicode(20), ["Jos\u00e9", "Jose\u0301"], ["Jose", "JOS\u00c9"]),
     "char": Case(CHAR(20), ["ab", "ab  "], ["AB", " ab"]),

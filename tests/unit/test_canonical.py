@@ -92,6 +92,10 @@ SAME: list[tuple[Any, list[Any]]] = [
     (mysql.YEAR(), [1999, 99]),
     (mysql.BIT(8), [5, b"\x05"]),
     (String(9), [7, "7"]),
+    (String(9), [1.5, "1.5", Decimal("1.5")]),
+    (String(9), [True, "1"]),
+    (String(36), [KEY, str(KEY)]),
+    (CHAR(19), [at(2026, 12, 1), "2026-12-01 00:00:00"]),
     (Text(), ["é", "e\u0301", "é".encode()]),
     (CHAR(9), ["ab", "ab  "]),
     (Enum(Colour), [Colour.RED, "RED"]),
@@ -201,9 +205,14 @@ def test_what_is_sent_is_what_every_server_stores() -> None:
     assert sent(DateTime(), "soon") == "soon"
     assert sent(Time(), "30:00:00") == "30:00:00"
     assert sent(Numeric(10, 2), "much") == "much"
+    assert sent(String(9), Decimal("1E+2")) == "100"
+    assert sent(Text(), NOON_UTC) == "2026-11-30 12:00:00.600000+00:00"
+    assert sent(CHAR(9), None) is None
+    assert sent(String(9), "e\u0301") == "e\u0301"
+    assert sent(String(9), ["a"]) == ["a"]
 
 
-@pytest.mark.parametrize("type_", [String(9), Float(), JSON(), LargeBinary(), Money()], ids=repr)
+@pytest.mark.parametrize("type_", [Enum(Colour), Float(), JSON(), LargeBinary(), Money()], ids=repr)
 def test_what_all_servers_and_drivers_take_is_sent_as_it_is(type_: Any) -> None:
     assert sent_of(Column("c", type_), SHANGHAI) is None
 

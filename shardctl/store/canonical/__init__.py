@@ -71,10 +71,12 @@ def sent_of(column: Column[Any], zone: tzinfo) -> Form | None:
         strict = octets.spelled
     elif _chosen(_TIMED, held) or _chosen(_FORMS, held) in _SENT:
         strict = form_of(column, zone)
+    elif _chosen(_FORMS, held) in _TEXTS:
+        strict = text.written
     else:
         return None
 
-    plain = int if _chosen(_FORMS, held) is numbers.integer else None
+    plain = _PLAIN.get(_chosen(_FORMS, held))
 
     def sent(value: Any) -> Any:
         if type(value) is plain:  # most values there are, in every request
@@ -127,3 +129,5 @@ _FORMS: Final[Mapping[type, Callable[[Any], Form]]] = {
 }
 
 _SENT: Final = (numbers.integer, numbers.exact, octets.uuid)
+_TEXTS: Final = (text.text, text.fixed)
+_PLAIN: Final[Mapping[Any, type]] = {numbers.integer: int, text.text: str, text.fixed: str}
