@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Index,
+    Insert,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -28,6 +29,7 @@ from shardctl.dialects.sqlite import errors as sqlite
 Row = Mapping[str, Any]
 
 _ATTEMPTS = 3
+_INSERT = "shardctl.store insert"
 _UNIQUE = (PrimaryKeyConstraint, UniqueConstraint)
 
 
@@ -44,7 +46,7 @@ def insert_or_find(
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            connection.execute(insert(table), dict(values))
+            connection.execute(_into(table), dict(values))
             break
         except DBAPIError as error:
             if not is_duplicate(error):
@@ -57,6 +59,14 @@ def insert_or_find(
             if attempt == _ATTEMPTS or not violates(error, table, key):
                 raise
     return None
+
+
+def _into(table: Table) -> Insert:
+    """The INSERT of one row, the same object each time: SQLAlchemy knows it at once again."""
+    kept: Insert | None = table.info.get(_INSERT)
+    if kept is None or kept.table is not table:  # a copy of a table has its info, too
+        kept = table.info[_INSERT] = insert(table)
+    return kept
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
