@@ -14,6 +14,7 @@ from shardctl.month import Month
 from shardctl.store.address import Condition, address, months_told
 from shardctl.store.advance import Advance, advance, settable
 from shardctl.store.change import Change, Rows
+from shardctl.store.discreet import Discreet
 from shardctl.store.request import Requests
 from shardctl.store.states import States
 from shardctl.store.sweep import Stuck, Sweep
@@ -28,6 +29,7 @@ class ExistingRows:
 
     table: MonthlyTable[Any]
     mutable: frozenset[str]
+    _discreet: Discreet
     _requests: Requests
     _retry: Retry
     _state: str
@@ -168,6 +170,7 @@ class ExistingRows:
         single: bool = False,
     ) -> T:
         if isinstance(bind, Engine):
-            return settle(bind, work, self._retry, what, single=single)
-        with within(bind, what, single=single):
+            with self._discreet:
+                return settle(bind, work, self._retry, what, single=single)
+        with self._discreet, within(bind, what, single=single):
             return work(bind)

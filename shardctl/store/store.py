@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from shardctl.gene import Id
+from shardctl.store.discreet import Discreet
 from shardctl.store.existing import ExistingRows
 from shardctl.store.fingerprint import Fingerprint, Fingerprinted
 from shardctl.store.many import Batch
@@ -42,7 +43,9 @@ class Store(ExistingRows):
         mutable: columns that change after a row was stored, such as its state; they are not
             compared.
         ignore: columns that a repeated request may give otherwise, such as the caller's address.
-        secret: columns whose values no error and no log is to show.
+        secret: columns whose values no error is to show; the server's own words may quote one
+            that it refuses, and SQLAlchemy's log hides them on an engine with
+            `hide_parameters=True`.
         fingerprint: where rows keep a fingerprint of their request; it is compared then, instead
             of the columns.
         state: the column of the state, which is mutable; by default the family's.
@@ -56,7 +59,8 @@ class Store(ExistingRows):
         clock: now, as an aware datetime; for rows that are given no add-time.
 
     Raises:
-        ConfigError: the table has no such column.
+        ConfigError: the table has no such column; its key is secret, or lets an ID be stored
+            twice.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Store(ExistingRows):
         self.mutable = frozenset((*mutable, *filter(None, [self._state])))
         key, time = self._requests.key, self._requests.time
         without = {*self.mutable, *ignore, *key, *filter(None, [time])}
+        self._discreet = Discreet.of(secret, key)
         self._parameters = self._compared(without, secret, fingerprint)
         reopening = Reopening.of(table, self._requests, self._state, reopen_from)
         self._writer = Writer(table.family, key, self._parameters, reopening)
@@ -130,9 +135,10 @@ class Store(ExistingRows):
 
         single = self._writer.reopening is None and placing.single(request)
         if isinstance(bind, Engine):
-            return settle(bind, work, self._retry, request.what, single=single)
+            with self._discreet:
+                return settle(bind, work, self._retry, request.what, single=single)
         refuse_callers(placing, request.what)
-        with within(bind, request.what, single=single):
+        with self._discreet, within(bind, request.what, single=single):
             return work(bind)
 
     def create_many(
@@ -150,7 +156,12 @@ class Store(ExistingRows):
             InDoubt: the caller's connection, which commits by itself, broke off.
             OwnTransactionNeeded: the placing cannot work in a caller's transaction.
         """
-        return self._batch.create(bind, rows)
+        with self._discreet:
+            outcomes = self._batch.create(bind, rows)
+        for failure in outcomes:
+            if not isinstance(failure, Outcome):
+                self._discreet.hide(failure)
+        return outcomes
 
     def resolve(
         self, engine: Engine, values: Mapping[str, Any], *, client_id: Id | None = None

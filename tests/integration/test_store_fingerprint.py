@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from traceback import format_exception
 from typing import Any
 from uuid import UUID
 
@@ -36,10 +37,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shardctl import DigitsGene, Family, Month
-from shardctl.errors import ConfigError
+from shardctl.errors import ConfigError, MonthMissing
 from shardctl.store import Conflict, Fingerprint, Store, TwinId
 from shardctl.tables import MonthlyTable
 
@@ -202,6 +204,35 @@ def test_a_secret_is_in_no_message_and_no_field(engine: Engine) -> None:
     assert conflict.value.fields == {"user_id": (7, 8), "address": ("***", "***")}
     assert "Road" not in str(conflict.value)
     assert "Road" not in repr(conflict.value)
+
+
+def test_a_secret_is_in_no_error_that_came_from_the_server(engine: Engine) -> None:
+    table = made(engine)
+    store = Store(table, secret=("address",), mutable=("coin",), ignore=("fp", "fp_version"))
+    store.create(engine, ROW)
+    wrong, other = {"user_id": None}, {"order_id": ID[:-1] + "2"}
+    errors: list[Any] = store.create_many(engine, [ROW | other | wrong])
+    with pytest.raises(DBAPIError) as raised, engine.begin() as connection:
+        store.create(connection, ROW | other | wrong)
+    errors.append(raised.value)
+    with pytest.raises(DBAPIError) as raised:
+        store.create(engine, ROW | other | wrong)
+    errors.append(raised.value)
+    table.month(NOVEMBER).drop(engine)
+    with pytest.raises(MonthMissing) as missing:
+        store.create(engine, ROW)
+    errors.append(missing.value)
+    with pytest.raises(MonthMissing) as missing:
+        store.update(engine, {"coin": 5}, id=ID, where=lambda t: t.c.address == ROW["address"])
+    errors.append(missing.value)
+    for each in errors:
+        assert "Road" not in "".join(format_exception(each))
+    assert "user_id" in str(errors[1])  # which the server complains of
+
+
+def test_a_key_cannot_be_secret(engine: Engine) -> None:
+    with pytest.raises(ConfigError, match="order_id cannot be secret"):
+        Store(made(engine), secret=("order_id",))
 
 
 # -- fingerprints ----------------------------------------------------------------------------
