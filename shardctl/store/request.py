@@ -26,7 +26,7 @@ class Request:
     """A row as it is to be stored in one month.
 
     Attributes:
-        id: the row's.
+        id: the row's, as it is sent: in the one spelling that its column gives.
         month: where it belongs.
         table: that month's.
         values: by column.
@@ -96,11 +96,11 @@ class Requests:
             ConfigError: the table has no such column.
         """
         id, family, time = self._id(values), self.table.family, self.time
-        values = self._prepared(values)
         month = family.month(id=id)
+        values = self._prepared(values)
         table = self.table.month(month)
         if time is None:
-            return Request(id, month, table, values, None)
+            return Request(values[self.key[-1]], month, table, values, None)
         since, until = family.span(id)
         given = values.get(time)
         if given is None:
@@ -113,7 +113,7 @@ class Requests:
                 family.month(id=id, instant=instant)
             except GeneMismatch as error:
                 refused = error
-        return Request(id, month, table, values, instant, refused)
+        return Request(values[self.key[-1]], month, table, values, instant, refused)
 
     def by_time(self, values: Mapping[str, Any]) -> Request:
         """Where the row's add-time says; the present one where none is given.
@@ -124,7 +124,7 @@ class Requests:
                 column as is given.
             InvalidInstant: the add-time is naive, or no time.
         """
-        id = self._id(values)
+        self._id(values)
         if (time := self.time) is None:
             raise ConfigError(
                 f"IDs of {self.table.family.name} bear no gene, and it names no column for the "
@@ -137,7 +137,13 @@ class Requests:
             values = {**values, time: given}
         instant = self._instant(given)
         month = self.table.family.month(instant=instant)
-        return Request(id, month, self.table.month(month), values, instant)
+        return Request(values[self.key[-1]], month, self.table.month(month), values, instant)
+
+    def id_of(self, text: str) -> Id:
+        """An ID that was kept as text, as its column takes it."""
+        name = self.key[-1]
+        id: Id = self.sent({name: text})[name]
+        return id
 
     def moved(self, request: Request, month: Month) -> Request:
         """The same request, in another month."""

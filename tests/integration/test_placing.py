@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -14,6 +15,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    BINARY,
+    VARBINARY,
+    BigInteger,
     Column,
     DateTime,
     Engine,
@@ -22,13 +26,15 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    Uuid,
     create_engine,
     event,
     func,
     select,
 )
+from sqlalchemy.types import TypeEngine
 
-from shardctl import Family, Minter, Month, SnowflakeGene, TimestampGene
+from shardctl import Family, Minter, Month, SnowflakeGene, TimestampGene, Uuid7Gene
 from shardctl.errors import ConfigError, InvalidId
 from shardctl.ledger import schema
 from shardctl.store import (
@@ -481,6 +487,46 @@ def test_a_number_that_the_table_would_not_keep_is_refused(engine: Engine) -> No
     assert counts(engine) == (0, 0)
 
 
+KEY = uuid.UUID("12345678-1234-5678-9234-567812345678")
+
+
+@pytest.mark.filterwarnings("ignore:Dialect sqlite")
+@pytest.mark.parametrize(
+    ("type_", "spellings"),
+    [
+        (Uuid(), [KEY, str(KEY), KEY.hex]),
+        (Uuid(as_uuid=False), [str(KEY), KEY.hex.upper()]),
+        (BINARY(16), [KEY.bytes]),
+        (VARBINARY(20), [b"\xff 'x'"]),
+        (BigInteger(), [2**62, str(2**62)]),
+        (Numeric(20), [7, "7"]),
+    ],
+    ids=repr,
+)
+def test_ids_of_all_types_are_found_by_the_registry(
+    url: str, type_: TypeEngine[Any], spellings: list[Any]
+) -> None:
+    engine = create_engine(url)
+    table = MonthlyTable(
+        ORDERS.family,
+        Table(
+            "t_order",
+            MetaData(),
+            Column("order_id", type_, primary_key=True, autoincrement=False),
+            Column("create_time", DateTime, nullable=False),
+        ),
+    )
+    for each in (table.month(NOVEMBER), table.month(DECEMBER), schema.registry):
+        each.create(engine)
+    store = Store(table, placing=Registry())
+    assert store.create(engine, {"order_id": spellings[0], "create_time": BEFORE}).kind == "created"
+    for spelling in spellings:
+        again = store.create(engine, {"order_id": spelling, "create_time": AFTER})
+        assert (again.kind, again.month) == ("replayed", NOVEMBER)
+    assert counts(engine, table) == (1, 0)
+    engine.dispose()
+
+
 # -- a front end's number, and a minted ID ------------------------------------------------------
 
 MINTED = Family(
@@ -550,3 +596,26 @@ def test_a_minted_id_bears_the_user_of_its_row(engine: Engine) -> None:
 def test_a_minted_row_needs_the_front_ends_number(engine: Engine) -> None:
     with pytest.raises(InvalidId, match="order_id"):
         _minting(BEFORE).create(engine, {"user_id": 7, "coin": Decimal("1")})
+
+
+def test_a_minted_uuid_is_found_whatever_its_column_gives(url: str) -> None:
+    engine = create_engine(url)
+    family = replace(MINTED, gene=Uuid7Gene())
+    table = MonthlyTable(
+        family,
+        Table(
+            "t_order",
+            MetaData(),
+            Column("order_id", Uuid(), primary_key=True),
+            Column("create_time", DateTime, nullable=False),
+        ),
+    )
+    for each in (table.month(NOVEMBER), schema.registry):
+        each.create(engine)
+    minter = Minter(family, clock=lambda: int(BEFORE.timestamp()) * 10**9)
+    store = Store(table, placing=Registry("front", minter=minter))
+    made = store.create(engine, {}, client_id="front-1")
+    again = store.create(engine, {}, client_id="front-1")
+    assert (made.kind, again.kind) == ("created", "replayed")
+    assert again.row["order_id"] == made.row["order_id"]
+    engine.dispose()

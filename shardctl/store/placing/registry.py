@@ -169,9 +169,12 @@ class Registry:
     ) -> Outcome:
         """What the row that an entry names means for the request."""
         self._refuse_another(requests, request, entry)
-        id, month = entry["order_id"], Month.parse(entry["month"])
+        # Only of an ID that was minted anew the entry's text tells the row's; a UUID is text there.
+        id = requests.id_of(entry["order_id"]) if request.minted else request.id
         there = replace(
-            requests.moved(request, month), id=id, values={**request.values, requests.key[-1]: id}
+            requests.moved(request, Month.parse(entry["month"])),
+            id=id,
+            values={**request.values, requests.key[-1]: id},
         )
         try:
             found = writer.find(connection, there)
@@ -204,7 +207,7 @@ class Registry:
 
 
 def _text(number: Id) -> str:
-    text = str(number)
+    text = number.hex() if isinstance(number, bytes) else str(number)
     if not text or len(text) > _LONGEST:
         raise InvalidId(f"{text!r} has {len(text)} characters; the registry keeps 1 to {_LONGEST}")
     return text
