@@ -115,7 +115,7 @@ class ExistingRows:
         engine: Engine,
         *,
         states: Collection[Any],
-        older_than: timedelta = timedelta(minutes=1),
+        older_than: timedelta | str = "1 min",
         limit: int = 100,
         margin: timedelta = timedelta(days=1),
         name: str = "",
@@ -134,7 +134,8 @@ class ExistingRows:
         Args:
             states: in which rows are stuck. Without a graph, name all through which a row comes
                 there, too.
-            older_than: by the store's clock, how old a row's add-time is at least.
+            older_than: by the store's clock, how old a row's add-time is at least: a time, or its
+                text in one of the units s, min, h and d, such as "1 min".
             limit: how many rows to give at most.
             margin: how long after its add-time a row may be stored first; one that is stored
                 later, in a month before, is not found.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
@@ -16,6 +17,9 @@ from shardctl.store.range import before, existing
 from shardctl.store.request import Requests
 from shardctl.store.states import States
 from shardctl.store.watermark import Watermark
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+_DURATION: Final = re.compile(rf"(\d+) ?({'|'.join(_UNITS)})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Sweep:
         graph: States | None,
         states: Collection[Any],
         *,
-        older_than: timedelta,
+        older_than: timedelta | str,
         limit: int,
         margin: timedelta,
         name: str,
@@ -75,12 +79,12 @@ class Sweep:
 
         Raises:
             ConfigError: the family has no add-time, the store no state, or the graph not these;
-                the name is too long; nothing would be found.
+                the name is too long; nothing would be found; `older_than` is no time.
         """
         family = requests.table.family.name
         if not column or requests.time is None:
             raise ConfigError(f"a sweep of {family} wants 'state' and 'time': set their columns")
-        if not states or isinstance(states, str) or limit < 1:
+        if not states or isinstance(states, int | str) or limit < 1:
             raise ConfigError(f"a sweep of {family} wants a list of states, and a limit from 1 on")
         watched = tuple(states)
         if graph is None:
@@ -92,7 +96,8 @@ class Sweep:
         if len(name) > 64:
             raise ConfigError(f"a sweep's name has up to 64 characters, {name!r} more: give 'name'")
         mark = Watermark(family, name)
-        return cls(requests, column, watched, open_, older_than, limit, margin, mark)
+        least = _duration(older_than)
+        return cls(requests, column, watched, open_, least, limit, margin, mark)
 
     @property
     def what(self) -> str:
@@ -167,3 +172,13 @@ class Sweep:
         if isinstance(added, datetime):
             return added
         return datetime.combine(added, time.min, self.requests.table.family.zone)
+
+
+def _duration(given: timedelta | str) -> timedelta:
+    if isinstance(given, str) and (match := _DURATION.fullmatch(given)):
+        given = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if not isinstance(given, timedelta) or given < timedelta(0):
+        raise ConfigError(
+            f"older_than={given!r}: give a timedelta, or such as '1 min', '30 s', '2 h'"
+        )
+    return given

@@ -380,13 +380,27 @@ def test_what_cannot_be_swept_is_refused(engine: Engine, store: Store) -> None:
         store.sweep(engine, states=(1, 9))
     with pytest.raises(ConfigError, match="a limit from 1 on"):
         store.sweep(engine, states=(1,), limit=0)
-    with pytest.raises(ConfigError, match="a list of states"):
-        store.sweep(engine, states=())
+    for states in ((), 1, "12"):
+        with pytest.raises(ConfigError, match="a list of states"):
+            store.sweep(engine, states=states)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="64 characters"):
         Store(TABLE).sweep(engine, states=range(100))
     bare = MonthlyTable(Family("t_order", key=("order_id",), time="create_time"), TABLE.declared)
     with pytest.raises(ConfigError, match="wants 'state' and 'time'"):
         Store(bare).sweep(engine, states=(1,))
+
+    for wrong in ("soon", "1 minute", "-1 s", -SECOND, 60):
+        with pytest.raises(ConfigError, match="older_than="):
+            store.sweep(engine, states=(1,), older_than=wrong)  # type: ignore[arg-type]
+
+
+def test_how_old_a_row_is_may_be_text(engine: Engine, store: Store, clock: MovableClock) -> None:
+    [id] = add(store, engine, MIDNIGHT)
+    for text, least in (("59 s", 59), ("2 min", 120), ("5m", 300), ("1h", 3600), ("1 d", 86400)):
+        clock.move_to(MIDNIGHT + least * SECOND)
+        assert swept(store, engine, older_than=text, name=text) == []
+        clock.let_pass(SECOND)
+        assert swept(store, engine, older_than=text, name=text) == [id]
 
 
 def test_without_the_ledgers_table_what_makes_it_is_told(url: str, store: Store) -> None:
