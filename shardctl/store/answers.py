@@ -39,7 +39,7 @@ class Answers:
             since what is not listed counts as this, too.
 
     Raises:
-        ConfigError: a code stands in two of them.
+        ConfigError: a code stands in two of them, or a text for a list.
     """
 
     def __init__(
@@ -49,6 +49,8 @@ class Answers:
         failure: Collection[Code],
         unknown: Collection[Code] = (),
     ) -> None:
+        if any(isinstance(codes, str) for codes in (success, failure, unknown)):
+            raise ConfigError("one text stands for a list of codes: give {'…'}")
         listed = {
             Answer.SUCCESS: frozenset(map(str, success)),
             Answer.FAILURE: frozenset(map(str, failure)),

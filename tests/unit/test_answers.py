@@ -41,6 +41,11 @@ def test_a_code_with_two_answers_is_refused() -> None:
         Answers(success={"PAID"}, failure={"PAID", "CLOSED"})
 
 
+def test_a_text_is_no_list_of_codes() -> None:
+    with pytest.raises(ConfigError, match="list of codes"):
+        Answers(success="SUCCESS", failure={"FAIL"})
+
+
 @pytest.mark.parametrize(
     "error",
     [
