@@ -48,8 +48,11 @@ class Reopening:
         """The one for a family's rows; None where no state is named.
 
         Raises:
-            ConfigError: the table has no such column, or new rows are in such a state.
+            ConfigError: the table has no such column, new rows are in such a state, or one state
+                stands for a list.
         """
+        if isinstance(ended, int | str):
+            raise ConfigError(f"reopen_from={ended!r}: give a list of states, such as [{ended!r}]")
         if not ended:
             return None
         columns = table.declared.c

@@ -264,6 +264,9 @@ def test_an_order_is_reopened_in_the_month_where_it_is(engine: Engine, placing: 
 def test_a_state_that_cannot_be_reopened_is_refused() -> None:
     with pytest.raises(ConfigError, match="new rows of t_order have status 1"):
         store_of(reopen_from=(PENDING, INVALID))
+    for text in (INVALID, "invalid"):
+        with pytest.raises(ConfigError, match="a list of states"):
+            store_of(reopen_from=text)
     for state in ("", "colour"):
         with pytest.raises(ShardctlError, match="column"):
             store_of(state=state)
