@@ -94,9 +94,7 @@ class Parameters:
         if unknown := {*without, *secret} - set(table.c.keys()):
             raise ConfigError(f"{table.name} has no column {', '.join(sorted(unknown))}")
         counted = [
-            column
-            for column in table.c
-            if column.key not in without and column.computed is None and not _numbered(column)
+            column for column in table.c if column.key not in without and not _fills_itself(column)
         ]
         return cls(
             tuple(
@@ -123,9 +121,11 @@ class Parameters:
         return found
 
 
-def _numbered(column: Column[Any]) -> bool:
-    """Whether the server numbers its rows."""
-    return column.table is not None and column is column.table.autoincrement_column
+def _fills_itself(column: Column[Any]) -> bool:
+    """Whether the server computes it or numbers its rows, or every UPDATE sets it."""
+    numbered = column.table is not None and column is column.table.autoincrement_column
+    updated = column.onupdate is not None or column.server_onupdate is not None
+    return numbered or updated or column.computed is not None
 
 
 def _default(column: Column[Any], form: Form) -> Any:

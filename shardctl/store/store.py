@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from shardctl.errors import ConfigError
 from shardctl.gene import Id
 from shardctl.store.discreet import Discreet
 from shardctl.store.existing import ExistingRows
@@ -35,8 +36,8 @@ class Store(ExistingRows):
     Requests are the same where all their columns are, but for the key, the add-time, and those
     that are named here; however a value is spelled. A column that is not given counts as given
     with its default, where that is a plain value; where only the server knows it, and for columns
-    that it computes or numbers, nothing is compared. Times and numbers are sent as their columns
-    hold them, see `Sent`.
+    that it computes or numbers, or that every UPDATE sets, nothing is compared. Times and numbers
+    are sent as their columns hold them, see `Sent`.
 
     Args:
         table: the family's tables.
@@ -59,8 +60,8 @@ class Store(ExistingRows):
         clock: now, as an aware datetime; for rows that are given no add-time.
 
     Raises:
-        ConfigError: the table has no such column; its key is secret, or lets an ID be stored
-            twice.
+        ConfigError: the table has no such column; its key lets an ID be stored twice, or is to
+            be secret or mutable.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Store(ExistingRows):
         self._states = States.of(table.declared, self._state, states) if states else None
         self.mutable = frozenset((*mutable, *filter(None, [self._state])))
         key, time = self._requests.key, self._requests.time
+        if fixed := sorted(self.mutable & {*key, time}):
+            raise ConfigError(f"{', '.join(fixed)} cannot be mutable: it tells where a row is")
         without = {*self.mutable, *ignore, *key, *filter(None, [time])}
         self._discreet = Discreet.of(secret, key)
         self._parameters = self._compared(without, secret, fingerprint)

@@ -177,9 +177,11 @@ def test_what_only_the_server_knows_is_not_compared(engine: Engine) -> None:
         engine,
         Column("seen", DateTime, server_default=func.current_timestamp()),
         Column("twice", Integer, Computed("user_id * 2")),
+        Column("changed", DateTime, onupdate=func.current_timestamp()),
     )
-    store = Store(table, ignore=("fp", "fp_version"))
+    store = Store(table, mutable=("coin",), ignore=("fp", "fp_version"))
     store.create(engine, ROW)
+    assert store.update(engine, {"coin": 5}, id=ID) == 1
     assert store.create(engine, ROW).kind == "replayed"
     # A value that is given is compared.
     assert differences(engine, store, ROW | {"seen": NOON}).keys() == {"seen"}

@@ -76,6 +76,12 @@ def test_a_key_with_the_add_time_in_it_is_refused(key: tuple[str, ...]) -> None:
         store(*parts, key=key)
 
 
+@pytest.mark.parametrize("column", ["order_id", "create_time"])
+def test_what_tells_where_a_row_is_cannot_be_mutable(column: str) -> None:
+    with pytest.raises(ConfigError, match=f"{column} cannot be mutable"):
+        Store(orders(), mutable=["user_id", column])
+
+
 def test_a_column_that_the_table_has_not_is_refused_and_not_left_out() -> None:
     engine = create_engine("sqlite://")  # which nothing is sent to
     with pytest.raises(ConfigError, match="no column 'coins'"):
