@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError
 
 from shardctl.errors import InDoubt, NotStored, ShardctlError, TransactionLost
 from shardctl.month import Month
@@ -30,6 +30,7 @@ Places = list[tuple[int, Request]]
 Results = dict[int, Outcome | Failure]
 Guard = Callable[[str], AbstractContextManager[None]]
 
+FAILURES: Final = get_args(Failure)
 VALUES: Final = 10_000
 """How many values one INSERT has at most: SQLite takes 32,766."""
 
@@ -84,7 +85,7 @@ class Batch:
         what = ", ".join([places[0][1].what, *["…"] * (len(places) > 1)])
         try:
             return settle(bind, partial(self._store, places=places), self.retry, what)
-        except (ShardctlError, StatementError) as error:
+        except FAILURES as error:
             return dict.fromkeys(_numbers(places), error)
 
     def _store(
@@ -115,7 +116,7 @@ class Batch:
                 return dict(zip(_numbers(places), outcomes, strict=True))
             except NotStored as error:  # one of them waited in vain, each would
                 return dict.fromkeys(_numbers(places), error)
-            except (ShardctlError, StatementError) as error:
+            except FAILURES as error:
                 if _ends_all(error):
                     raise
                 # The statement stored nothing: of a row that is stored already, or refused, no
@@ -133,7 +134,7 @@ class Batch:
         except Instead as instead:
             work = instead.work
             raise Instead(lambda connection: {number: work(connection)}) from None
-        except (ShardctlError, StatementError) as error:
+        except FAILURES as error:
             if _ends_all(error):
                 raise
             return {number: error}

@@ -13,8 +13,12 @@ from shardctl.month import Month
 
 Kind = Literal["created", "replayed", "reopened"]
 
-Failure = ShardctlError | StatementError
-"""What stands in an outcome's place where several rows were given: what `create` would raise."""
+Failure = ShardctlError | StatementError | TypeError | ValueError
+"""What stands in an outcome's place where several rows were given: what `create` would raise.
+
+Drivers raise a TypeError or a ValueError for a value that they cannot send, such as a lone
+surrogate in text.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,21 @@ def test_a_row_that_its_column_cannot_hold_fails_alone(server_url: str) -> None:
     engine.dispose()
 
 
+def test_a_row_that_the_driver_cannot_send_fails_alone(server_url: str) -> None:
+    table = orders(FAMILY, Column("note", String(9)))
+    engine = create_engine(server_url)
+    made(table, engine)
+    wrong = [order(3, LATER, note="\ud800"), order(4, LATER, note={})]
+    rows = [order(1), order(2, LATER), *wrong]
+    failed = ["UnicodeEncodeError", "TypeError"]
+    assert kinds(Store(table).create_many(engine, rows)) == ["created", "created", *failed]
+    assert stored(server_url, table) == [order_id(1), order_id(2, LATER)]
+    with engine.begin() as connection:
+        results = Store(table).create_many(connection, rows)
+    assert kinds(results) == ["replayed", "replayed", *failed]
+    engine.dispose()
+
+
 # -- transactions ----------------------------------------------------------------------------------
 
 
