@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-State: TypeAlias = Literal["pending", "running", "run", "found", "failed"]
-"""Of a step: yet to come; sent and not answered; done now; found to be so already; refused."""
+State: TypeAlias = Literal["pending", "running", "waiting", "run", "found", "failed"]
+"""Of a step: yet to come; sent and not answered; kept back by others' locks, to be tried again;
+done now; found to be so already; refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Step:
         state: how far it is.
         revision: the revision that it belongs to, its title behind; "" where it belongs to none.
         seconds: how long it took, once it is done.
-        detail: why, in words: the server's where it failed; "" where there is nothing to say.
+        detail: why, in words: the server's where it failed, who is in the way where it waits; ""
+            where there is nothing to say.
     """
 
     table: str

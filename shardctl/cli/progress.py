@@ -45,7 +45,7 @@ class _Lines:
             case Started(what, total):
                 self.numbers = {}
                 echo(f"{what} ({count(total, 'table')})" if total else what)
-            case Step() if event.state in ("run", "found", "failed"):
+            case Step() if event.state in ("waiting", "run", "found", "failed"):
                 if event.sql not in self.numbers:
                     self.numbers[event.sql] = len(self.numbers) + 1
                     echo(f"  ({self.numbers[event.sql]}) {event.sql}")
@@ -95,6 +95,8 @@ class _Bar:
             case Started(what, total):
                 self.done = set()
                 self.task = self.progress.add_task(what, total=total or None, table="")
+            case Step(table=table, state="waiting", detail=detail):
+                self._update(table=f"{table}: {detail}")
             case Step(table=table):
                 self._update(table=table)
             case TableDone(table):

@@ -40,6 +40,31 @@ class Size:
     bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that holds a table which a statement has waited for.
+
+    Attributes:
+        session: its id on the server, as KILL takes it.
+        seconds: how long its transaction, or its statement, has been under way.
+        statement: the one it runs, or ran last; None where that is not told.
+        certain: whether the server says that it holds the table; else it only may.
+    """
+
+    session: int
+    user: str | None
+    host: str | None
+    seconds: int
+    statement: str | None
+    certain: bool
+
+    def __str__(self) -> str:
+        """`session 17 (app@10.0.0.5, 312 s): SELECT …`."""
+        said = " ".join((self.statement or "").split())
+        said = f": {said[:80]}{'…' if len(said) > 80 else ''}" if said else ""
+        return f"session {self.session} ({self.user}@{self.host}, {self.seconds} s){said}"
+
+
 class Dialect(ABC):
     """One kind of server: how it is read, which text it takes, what its errors mean.
 
@@ -53,6 +78,8 @@ class Dialect(ABC):
     """How the driver marks a bound value: `%s` or `?`."""
     index_names_per_database: ClassVar[bool] = False
     """Whether an index's name may stand once in a database, and not once in a table."""
+    unseen_blocker: ClassVar[str] = "another process writes to it"
+    """What is said of who holds a table, where `blockers` cannot tell."""
     scratch_url: ClassVar[str | None] = None
     """A database of its own in which scratch copies are made; None: beside the user's tables."""
 
@@ -70,7 +97,8 @@ class Dialect(ABC):
         Args:
             zone: the time zone in which TIMESTAMP values and defaults are read: an IANA name
                 or an offset such as `+00:00`.
-            lock_wait: how long a statement waits for another's lock on its table, in seconds.
+            lock_wait: how long a statement waits for another's lock on its table, or on rows of
+                it, in seconds.
         """
 
     @contextmanager
@@ -205,11 +233,54 @@ class Dialect(ABC):
         """
         return None
 
+    def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:  # noqa: ARG002
+        """End the statement that the session of a token runs; the session lives on.
+
+        Args:
+            connection: of another session.
+            waiting: only one that waits for a lock on its table, and began at most so many
+                seconds ago; None: any.
+
+        Returns:
+            Whether there was one that was told to end.
+        """
+        return False
+
+    # -- those who use the tables meanwhile --------------------------------------------------------
+
+    def blockers(
+        self,
+        connection: Connection,  # noqa: ARG002
+        table: str,  # noqa: ARG002
+        *,
+        rows: bool,  # noqa: ARG002
+    ) -> tuple[Blocker, ...]:
+        """Who holds a table, right after it was waited for in vain, the longest first.
+
+        None where the server does not tell, or does not tell us.
+
+        Args:
+            rows: whether rows of it were waited for, and not the table.
+        """
+        return ()
+
+    def threads_running(self, connection: Connection) -> int | None:  # noqa: ARG002
+        """How many sessions run a statement at this moment, this one too; None: not to be told."""
+        return None
+
     # -- errors, by meaning -------------------------------------------------------------------
 
     @abstractmethod
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         """Another session held the table, or rows of it, too long: the same may work later."""
+
+    def is_held_up(self, error: DBAPIError) -> bool:
+        """Others were in the way and nothing was done: the same may work later."""
+        return self.is_lock_timeout(error)
+
+    def is_interrupted(self, error: DBAPIError) -> bool:  # noqa: ARG002
+        """Somebody, or a time limit, ended the statement; the session lives on."""
+        return False
 
     @abstractmethod
     def is_duplicate_key(self, error: DBAPIError) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -14,8 +15,10 @@ from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause, Sql
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
-from shardctl.ledger import ClauseRow, Direction, rows_of
+from shardctl.ledger import ClauseRow, Direction, How, rows_of
 from shardctl.lock import Lease
+from shardctl.migrate.failure import failed, held_by, way_on
+from shardctl.migrate.gate import Gate
 from shardctl.migrate.learn import existing_names, names_existing
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
@@ -32,11 +35,13 @@ class Application:
     """One revision on its way through the tables.
 
     Attributes:
+        gate: asked before every statement.
         confined: where it may run; None: everywhere.
     """
 
     site: Site
     lease: Lease
+    gate: Gate
     revision: Revision
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
@@ -48,7 +53,9 @@ class Application:
 
         Raises:
             Contradiction: a table is neither as a clause finds it nor as it leaves it.
-            StepFailed: the server refused a statement; what was done before is recorded.
+            StepFailed: the server refused a statement, a month stayed locked, or the gate is
+                closed; what was done is recorded.
+            KeyboardInterrupt: Ctrl-C was pressed; likewise.
             LockLost: another run took over.
         """
         begun = time.monotonic()
@@ -69,40 +76,79 @@ class Application:
         return outcome_of(self.revision, self.shown, works)
 
     def _segment(self, table: str, numbers: Sequence[int]) -> list[Work]:
-        done: list[Work] = []
+        """Bring all tables through a segment; a month that stays locked has a second turn.
+
+        The next segment may rely on this one, on every month: it waits until all are through.
+        """
         database = self.site.database
-        zone, wait = self.site.zone(table), self.site.lock_wait
+        zone, wait = self.site.zone(table), self.gate.restraint.lock_wait
         with database.connect(zone=zone, lock_wait=wait) as connection:
             database.dialect.claim(connection, self.lease.token)
             session = database.dialect.connection_id(connection)
             sender = Sender(database.dialect, connection, session, self.lease, self._run)
-            for member in self._members(table):
-                done.append(self._table(sender, member, table, numbers))
-                self.site.report(TableDone(member.table))
-        return done
+            turn = partial(self._table, sender, table, numbers)
+            first = [turn(member) for member in self._members(table)]
+            second = [turn(work.member) for work in first if work.locked]
+        if locked := [work.locked for work in second if work.locked]:
+            raise StepFailed("\n".join([*locked, way_on(self.revision, locked=True)]))
+        return first + second
 
-    def _table(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> Work:
-        """Bring one table through a segment, judged by how it looks at this moment."""
-        work = self._work(member, table, numbers, self.site.look([member]), self._rows(member))
-        if work.found:
+    def _table(self, sender: Sender, table: str, numbers: Sequence[int], member: Member) -> Work:
+        """Bring one table through a segment, as far as nobody keeps it locked."""
+        work = self._look(sender, member, table, numbers)
+        for at, number in enumerate(work.todo):
+            try:
+                self._clause(sender, member, table, number)
+            except DBAPIError as error:
+                failure, locked = self._failure(member, number, error), self._held_up(error)
+                if member.month is None or not locked:
+                    lost = self.site.database.dialect.is_connection_lost(error)
+                    further = way_on(self.revision, lost=lost, locked=locked)
+                    raise StepFailed(f"{failure}\n{further}") from error
+                return replace(work, todo=work.todo[:at], locked=failure)
+        self.site.report(TableDone(member.table))
+        return work
+
+    def _look(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> Work:
+        """What a table needs, judged by how it looks at this moment; what it has had is recorded.
+
+        A clause that was begun here was not there before: it is this revision's own.
+        """
+        rows = self._rows(member)
+        work = self._work(member, table, numbers, self.site.look([member]), rows)
+        for number in work.found:
+            how: How = "ran" if (number, member.table) in rows else "found"
             self.lease.ledger.done_clauses(
-                sender.connection, *self._run, work.found, member.table, how="found"
+                sender.connection, *self._run, [number], member.table, how=how
             )
-            for number in work.found:
-                self._tell(member, number, "found")
-        for number in work.todo:
-            self.lease.check()
-            send = sender.data if self.clauses[number].data else sender.structure
+            self._tell(member, number, "found")
+        return work
+
+    def _clause(self, sender: Sender, member: Member, table: str, number: int) -> None:
+        """Run one clause; where others are in the way, look at the table and try again."""
+        send = sender.data if self.clauses[number].data else sender.structure
+        for pause in (*self.gate.restraint.pauses(), None):
+            self.gate.admit(table)
             try:
                 statements = self._statements(sender.connection, member, table, number)
                 seconds = send(member.table, number, statements)
             except DBAPIError as error:
-                words = self.site.database.dialect.words(error)
-                self._tell(member, number, "failed", detail=words)
-                lost = self.site.database.dialect.is_connection_lost(error)
-                raise StepFailed(self._failure(member, number, words, lost=lost)) from error
-            self._tell(member, number, "run", seconds=seconds)
-        return work
+                if self.gate.stopped_by(error):
+                    if number in self._look(sender, member, table, [number]).todo:
+                        self._ended(sender, member, number)
+                    raise KeyboardInterrupt from error
+                if pause is None or not self._held_up(error):
+                    words = self.site.database.dialect.words(error)
+                    self._tell(member, number, "failed", detail=words)
+                    raise
+                held = self._held_by(member, number)
+                self._tell(member, number, "waiting", detail=f"{held}; next try in {pause:.1f} s")
+            else:
+                self._tell(member, number, "run", seconds=seconds)
+                return
+            self.gate.interrupt.sleep(pause)
+            if number not in self._look(sender, member, table, [number]).todo:
+                return
 
     def _statements(
         self, connection: Connection, member: Member, table: str, number: int
@@ -168,20 +214,26 @@ class Application:
         revision = self.revision.id
         self.site.report(Step(member.table, shown, state, revision, seconds, detail))
 
-    def _failure(self, member: Member, number: int, words: str, *, lost: bool) -> str:
-        up = self.revision.direction == "up"
-        where = member.table or "database"
-        if lost:
-            return (
-                f"{where}: the connection was lost in clause {number + 1} of {self.revision}: "
-                f"{words}\nWhat was done before is recorded: run again, which sees whether this "
-                "took effect, and goes on"
-            )
-        return (
-            f"{where}: clause {number + 1} of {self.revision} failed: {words}\n"
-            "What was done before is recorded: mend the cause and run again to go on"
-            + (", or give it up with 'shardctl downgrade -1'" if up else "")
-        )
+    def _ended(self, sender: Sender, member: Member, number: int) -> None:
+        """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
+        self.lease.ledger.ended_clauses(sender.connection, *self._run, [number], member.table)
+        self._tell(member, number, "failed", detail="ended by Ctrl-C, the table is as it was")
+
+    def _held_up(self, error: DBAPIError) -> bool:
+        return self.site.database.dialect.is_held_up(error)
+
+    def _held_by(self, member: Member, number: int) -> str:
+        dialect, connection = self.site.database.dialect, self.site.connection
+        rows = self.clauses[number].data
+        blockers = dialect.blockers(connection, member.table, rows=rows)
+        return held_by(blockers) if blockers else dialect.unseen_blocker
+
+    def _failure(self, member: Member, number: int, error: DBAPIError) -> str:
+        dialect = self.site.database.dialect
+        words, lost = dialect.words(error), dialect.is_connection_lost(error)
+        if self._held_up(error):
+            words += f"; {self._held_by(member, number)}"
+        return failed(member.table or "database", number, self.revision, words, lost=lost)
 
     @property
     def _run(self) -> tuple[str, Direction]:

@@ -12,9 +12,12 @@ from shardctl import ledger
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.apply import Application
+from shardctl.migrate.gate import Gate
+from shardctl.migrate.interrupt import Interrupt
 from shardctl.migrate.learn import lived
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.preview import Foresight
+from shardctl.migrate.restraint import Restraint
 from shardctl.migrate.scratch import scratch
 from shardctl.migrate.site import Site
 from shardctl.migrate.undo import where_it_ran
@@ -28,11 +31,13 @@ class Walk:
 
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
+        restraint: how the run holds back for others.
         foresight: how the tables look, or will look after the steps so far.
     """
 
     site: Site
     lease: Lease | None
+    restraint: Restraint
     preparer: Preparer
     foresight: Foresight
 
@@ -67,13 +72,23 @@ class Walk:
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
         if self.lease is None:
             return self._foreseen(prepared, works)
-        revision = prepared.revision
-        if not prepared.begun:
-            self._begin(prepared, self.lease)
-        application = Application(
-            self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, confined
-        )
-        return application.carry_out()
+        wait, database = self.restraint.lock_wait, self.site.database
+        with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
+            gate = Gate(self.site, self.lease, self.restraint, interrupt)
+            for table in {clause.table for clause in prepared.clauses}:
+                gate.admit(table)
+            if not prepared.begun:
+                self._begin(prepared, self.lease)
+            return Application(
+                self.site,
+                self.lease,
+                gate,
+                prepared.revision,
+                prepared.clauses,
+                lessons,
+                prepared.shown,
+                confined,
+            ).carry_out()
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
@@ -131,9 +146,14 @@ class Walk:
 
 @contextmanager
 def walking(
-    site: Site, migration: MigrationContext, lease: Lease | None, *, destructive: bool
+    site: Site,
+    migration: MigrationContext,
+    lease: Lease | None,
+    *,
+    destructive: bool,
+    restraint: Restraint,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, preparer, Foresight(site))

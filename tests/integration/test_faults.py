@@ -17,6 +17,7 @@ from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import LockLost, StepFailed
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
+from shardctl.migrate.restraint import LOCK_RETRIES, Restraint
 from shardctl.structure import differences
 from tests.breaking import breaking_at_commit
 from tests.conftest import RunCli
@@ -133,7 +134,8 @@ def test_after_a_killed_upgrade_the_next_waits_in_vain_and_the_one_after_is_thro
             until(lambda: waiting(project))
             process.kill()
             process.wait()
-        again = run_cli("upgrade", "--lock-wait", "1", cwd=project.folder)
+        briefly = ("--lock-wait", "1", "--lock-retries", "0")
+        again = run_cli("upgrade", *briefly, cwd=project.folder)
         assert again.returncode == 4
         assert again.stderr.startswith(f"error: {MIDDLE}: clause 1 of r1 r1 failed: (1205) ")
         assert "run again" in again.stderr
@@ -148,7 +150,7 @@ def test_a_statement_waits_as_many_seconds_as_it_is_told(project: Project) -> No
     with read_by_another(project, "t_order"):
         begun = time.monotonic()
         with pytest.raises(StepFailed, match="1205"):
-            commands.upgrade(project.config, lock_wait=2)
+            commands.upgrade(project.config, restraint=Restraint(lock_wait=2, lock_retries=0))
         assert 2 <= time.monotonic() - begun < 30
     assert columns(project, "t_order") == columns(project, MIDDLE)
 
@@ -160,7 +162,7 @@ def test_alembic_is_told_how_long_to_wait_too(
     project: Project, nursery: Nursery, given: str, words: str
 ) -> None:
     with read_by_another(project, "t_order"):
-        words_given = ("-x", f"lock_wait={given}", "upgrade", "head")
+        words_given = ("-x", f"lock_wait={given}", "-x", "lock_retries=0", "upgrade", "head")
         done = nursery.start("alembic", *words_given, cwd=project.folder).completed()
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
@@ -172,6 +174,8 @@ def test_the_command_line_waits_as_the_library_does(run_cli: RunCli) -> None:
         shown = run_cli(command, "--help").stdout
         assert "--lock-wait SECONDS" in shown
         assert f"[default: {LOCK_WAIT};" in " ".join(shown.split())
+        if command != "premake":
+            assert f"[default: {LOCK_RETRIES};" in " ".join(shown.split())
 
 
 def test_ctrl_c_ends_the_statement_that_waits(
@@ -244,7 +248,9 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
     beat = "SELECT beat_at FROM shardctl_heartbeat"
     with ThreadPoolExecutor(1) as pool:
         with read_by_another(project):
-            running = pool.submit(commands.upgrade, project.config, lock_wait=60)
+            running = pool.submit(
+                commands.upgrade, project.config, restraint=Restraint(lock_wait=60)
+            )
             until(lambda: waiting(project))
             ((session,),) = project.rows("SELECT connection_id FROM shardctl_lock")
             project.sql(f"KILL {session}")
@@ -256,7 +262,7 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
 
 def test_an_upgrade_that_was_taken_over_writes_no_more(project: Project) -> None:
     with ThreadPoolExecutor(1) as pool, read_by_another(project):
-        running = pool.submit(commands.upgrade, project.config, lock_wait=60)
+        running = pool.submit(commands.upgrade, project.config, restraint=Restraint(lock_wait=60))
         until(lambda: waiting(project))
         project.sql("UPDATE shardctl_lock SET started = 0")  # as if its process were gone
         with lock.acquire(project.database, command="upgrade", wait=30):

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, AlterColumn, Names, Sql
-from shardctl.dialects.base import Definition, Dialect, Size, Statement
-from shardctl.dialects.mysql import column, errors, orphans, read, session, text
+from shardctl.dialects.base import Blocker, Definition, Dialect, Size, Statement
+from shardctl.dialects.mysql import column, errors, orphans, others, read, session, text
 from shardctl.dialects.mysql.server import Server
 from shardctl.structure import Structure
 
@@ -24,6 +24,9 @@ class MySQL(Dialect):
 
     transactional_ddl: ClassVar[bool] = False
     placeholder: ClassVar[str] = "%s"
+    unseen_blocker: ClassVar[str] = (
+        "who holds it cannot be seen: that takes SELECT on performance_schema, or PROCESS"
+    )
 
     @classmethod
     def of(cls, connection: Connection) -> MySQL:
@@ -88,8 +91,24 @@ class MySQL(Dialect):
     def end_orphan(self, connection: Connection, token: str) -> int | None:
         return orphans.end(connection, self.server, token)
 
+    def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:
+        return orphans.interrupt(connection, self.server, token, waiting=waiting)
+
+    def blockers(self, connection: Connection, table: str, *, rows: bool) -> tuple[Blocker, ...]:
+        return others.blockers(connection, table, rows=rows)
+
+    def threads_running(self, connection: Connection) -> int | None:
+        return others.threads_running(connection)
+
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)
+
+    def is_held_up(self, error: DBAPIError) -> bool:
+        stale = errors.is_snapshot_stale(error)
+        return errors.is_lock_timeout(error) or errors.is_deadlock(error) or stale
+
+    def is_interrupted(self, error: DBAPIError) -> bool:
+        return errors.is_interrupted(error)
 
     def is_duplicate_key(self, error: DBAPIError) -> bool:
         return errors.is_duplicate_key(error)

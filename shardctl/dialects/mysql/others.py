@@ -1,0 +1,77 @@
+"""The others at work: who holds a table that was waited for in vain, and how many run.
+
+MySQL's performance_schema has each metadata lock with its owner. MariaDB's is off by default: then,
+and where the user may not read it, the open transactions are all that can be told, the oldest
+first; they need the privilege PROCESS. Behind a 1205 there is no trace of what was waited for,
+so this is asked right after it, while the one that held the table for so long still does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.dialects.base import Blocker
+from shardctl.dialects.mysql import errors
+
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-metadata-locks-table.html
+# A session that sleeps in a transaction has its last statement in events_statements_current; its
+# time since then is not the transaction's, which is what keeps the lock.
+_HOLDERS: Final = """
+SELECT t.processlist_id, t.processlist_user, t.processlist_host,
+       COALESCE(x.timer_wait DIV 1000000000000, t.processlist_time) AS seconds,
+       COALESCE(t.processlist_info, s.sql_text)
+FROM performance_schema.metadata_locks m
+JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
+LEFT JOIN performance_schema.events_transactions_current x
+       ON x.thread_id = t.thread_id AND x.state = 'ACTIVE'
+LEFT JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id
+WHERE m.object_type = 'TABLE' AND m.object_schema = DATABASE() AND m.object_name = %s
+  AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID()
+  AND (%s = 0 OR m.lock_type <> 'SHARED_READ')
+ORDER BY seconds DESC, t.processlist_id
+"""
+
+# trx_started is told in the server's own zone, whatever the session's is.
+_TRANSACTIONS: Final = """
+SELECT p.id, p.user, p.host,
+       TIMESTAMPDIFF(
+         SECOND, x.trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')
+       ) AS seconds,
+       p.info
+FROM information_schema.innodb_trx x
+JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID()
+ORDER BY p.db <=> DATABASE() DESC, seconds DESC, p.id
+"""
+
+
+def blockers(connection: Connection, table: str, *, rows: bool) -> tuple[Blocker, ...]:
+    """The sessions that hold a table, or may hold it, the longest first; none: not to be seen.
+
+    Args:
+        rows: whether rows of it were waited for, which sessions that only read do not hold.
+    """
+    for query, arguments in ((_HOLDERS, (table, int(rows))), (_TRANSACTIONS, ())):
+        try:
+            found = connection.exec_driver_sql(query, arguments).all()
+        except DBAPIError as error:
+            if errors.is_access_denied(error):
+                continue
+            raise
+        if found:
+            certain = query is _HOLDERS and not rows
+            told: dict[int, Blocker] = {}  # one that holds the table twice stands there twice
+            for session, user, host, seconds, statement in found:
+                blocker = Blocker(session, user, host, int(seconds or 0), statement, certain)
+                told.setdefault(session, blocker)
+            return tuple(told.values())
+    return ()
+
+
+def threads_running(connection: Connection) -> int | None:
+    """How many sessions run a statement, this one too; None where a proxy does not tell."""
+    status = connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'Threads_running'").first()
+    return int(status[1]) if status else None
