@@ -57,7 +57,7 @@ class Gate:
         self.interrupt.check()
         self.lease.check()
         window, zone = self.restraint.window, self.site.zone(table)
-        now = datetime.now(UTC).astimezone(ZoneInfo(zone))
+        now = local_time(zone)
         if window is not None and not window.is_open(now):
             raise StepFailed(
                 f"{table or 'database'}: it is {now:%H:%M} in {zone}, outside of the window "
@@ -93,3 +93,8 @@ class Gate:
                 "leave the limit out"
             )
         return running
+
+
+def local_time(zone: str) -> datetime:
+    """What the clock shows in a zone, with the zone."""
+    return datetime.now(UTC).astimezone(ZoneInfo(zone))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,10 @@ from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
 from shardctl.migrate.restraint import LOCK_RETRIES, Restraint
 from shardctl.structure import differences
+from tests.blocking import ended, read_by_another, started, waiting
 from tests.breaking import breaking_at_commit
 from tests.conftest import RunCli
-from tests.nursery import Child, Nursery
+from tests.nursery import Nursery
 from tests.project import ORDERS, Project, until
 
 MONTHS = ("t_order_202001", "t_order_202002", "t_order_202003")
@@ -42,32 +42,6 @@ def project(tmp_path: Path, server_url: str) -> Project:
     return project
 
 
-@contextmanager
-def started(nursery: Nursery, project: Project, *arguments: str) -> Iterator[Child]:
-    """A command of shardctl in a process of its own, which does not outlive the block."""
-    process = nursery.start("shardctl", *arguments, cwd=project.folder)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ended(process: Child) -> tuple[int, str]:
-    """The exit code of a process, and what it says is wrong."""
-    _, errors = process.communicate()
-    return process.wait(), errors
-
-
-@contextmanager
-def read_by_another(project: Project, month: str = MIDDLE) -> Iterator[int]:
-    """A session that has read a month and has not ended its transaction; gives its id."""
-    dialect = project.database.dialect
-    with project.connect() as reader, dialect.transaction(reader):
-        reader.exec_driver_sql(f"SELECT * FROM {month}").all()
-        yield dialect.connection_id(reader) or 0
-
-
 def sessions(project: Project) -> list[int]:
     """All sessions in the database but the one that asks."""
     return [
@@ -75,17 +49,6 @@ def sessions(project: Project) -> list[int]:
         for (session,) in project.rows(
             "SELECT id FROM information_schema.processlist "
             "WHERE db = DATABASE() AND id <> CONNECTION_ID()"
-        )
-    ]
-
-
-def waiting(project: Project) -> list[int]:
-    """The sessions whose statement waits for a table's metadata lock."""
-    return [
-        int(str(session))
-        for (session,) in project.rows(
-            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() "
-            "AND info LIKE '/* shardctl %' AND state = 'Waiting for table metadata lock'"
         )
     ]
 
@@ -115,7 +78,7 @@ def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with (
-        read_by_another(project),
+        read_by_another(project, MIDDLE),
         started(nursery, project, "upgrade", "--lock-wait", "60") as process,
     ):
         until(lambda: waiting(project))
@@ -129,7 +92,7 @@ def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
 def test_after_a_killed_upgrade_the_next_waits_in_vain_and_the_one_after_is_through(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    with read_by_another(project):
+    with read_by_another(project, MIDDLE):
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.kill()
@@ -181,7 +144,7 @@ def test_the_command_line_waits_as_the_library_does(run_cli: RunCli) -> None:
 def test_ctrl_c_ends_the_statement_that_waits(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    with read_by_another(project):
+    with read_by_another(project, MIDDLE):
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.send_signal(signal.SIGINT)
@@ -201,7 +164,7 @@ def test_ctrl_c_ends_the_statement_that_waits(
 def test_an_upgrade_whose_session_is_killed_says_so_and_the_next_goes_on(
     project: Project, nursery: Nursery, run_cli: RunCli, killed: str
 ) -> None:
-    with read_by_another(project) as reader:
+    with read_by_another(project, MIDDLE) as reader:
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             at_work = waiting(project)
@@ -247,7 +210,7 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
     monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
     beat = "SELECT beat_at FROM shardctl_heartbeat"
     with ThreadPoolExecutor(1) as pool:
-        with read_by_another(project):
+        with read_by_another(project, MIDDLE):
             running = pool.submit(
                 commands.upgrade, project.config, restraint=Restraint(lock_wait=60)
             )
@@ -261,7 +224,7 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
 
 
 def test_an_upgrade_that_was_taken_over_writes_no_more(project: Project) -> None:
-    with ThreadPoolExecutor(1) as pool, read_by_another(project):
+    with ThreadPoolExecutor(1) as pool, read_by_another(project, MIDDLE):
         running = pool.submit(commands.upgrade, project.config, restraint=Restraint(lock_wait=60))
         until(lambda: waiting(project))
         project.sql("UPDATE shardctl_lock SET started = 0")  # as if its process were gone
@@ -284,7 +247,7 @@ def test_a_second_upgrade_is_told_who_is_at_work_and_a_premake_waits(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with ExitStack() as read:
-        read.enter_context(read_by_another(project))
+        read.enter_context(read_by_another(project, MIDDLE))
         with started(nursery, project, "upgrade", "--lock-wait", "60") as first:
             until(lambda: waiting(project))
             second = run_cli("upgrade", cwd=project.folder)

@@ -21,6 +21,7 @@ EVENTS: list[Event] = [
     Step("t_202601", INDEX, "run", "3f2a", 2.5),
     TableDone("t_202601"),
     Note("t_202602 is new"),
+    Step("t_202602", ADD, "waiting", "3f2a", detail="held by session 7; next try in 2.0 s"),
     Step("t_202602", ADD, "failed", "3f2a", detail="(1205) Lock wait timeout"),
     Finished("3f2a add price", 3.6),
 ]
@@ -45,6 +46,7 @@ def test_in_a_pipe_a_clause_is_shown_once_and_each_table_has_a_line(
         "  t_202601 (1): already so",
         "  t_202601 (2): 2.5 s",
         "t_202602 is new",
+        "  t_202602 (1): waiting: held by session 7; next try in 2.0 s",
         "  t_202602 (1): failed: (1205) Lock wait timeout",
         "3f2a add price: done in 3.6 s",
     ]

@@ -94,8 +94,10 @@ class MySQL(Dialect):
     def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:
         return orphans.interrupt(connection, self.server, token, waiting=waiting)
 
-    def blockers(self, connection: Connection, table: str, *, rows: bool) -> tuple[Blocker, ...]:
-        return others.blockers(connection, table, rows=rows)
+    def blockers(
+        self, connection: Connection, table: str, *, rows: bool, ours: int | None
+    ) -> tuple[Blocker, ...]:
+        return others.blockers(connection, table, rows=rows, ours=ours)
 
     def threads_running(self, connection: Connection) -> int | None:
         return others.threads_running(connection)
