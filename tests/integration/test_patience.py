@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from shardctl import ledger
@@ -408,6 +410,31 @@ def test_ctrl_c_while_a_pause_is_made_stops_at_once(project: Project) -> None:
     with read_by_another(project, MIDDLE), pytest.raises(KeyboardInterrupt):
         commands.upgrade(project.config, restraint=AGAIN, report=report)
     assert having(project) == ["t_order", FIRST]
+
+
+def test_a_clause_that_was_done_before_it_could_be_recorded_is_given_up_with_the_others(
+    project: Project,
+) -> None:
+    project.revision("r1", ADD_COLUMN, 'op.drop_column("t_order", "room_id")')
+
+    def breaks_off(cursor: Any, statement: str, _: object) -> None:
+        if f"ALTER TABLE `{FIRST}`" in statement:
+            cursor.execute(statement)
+            raise KeyboardInterrupt
+
+    event.listen(Engine, "do_execute_no_params", breaks_off)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            project.upgrade()
+    finally:
+        event.remove(Engine, "do_execute_no_params", breaks_off)
+    assert not project.ledger_rows("r1")[0, FIRST].done
+    with read_by_another(project, LAST), pytest.raises(StepFailed):
+        upgrade(project, ONCE)
+    assert project.ledger_rows("r1")[0, FIRST].how == "ran", "it was begun here, and is our own"
+    assert having(project) == ["t_order", FIRST, MIDDLE]
+    project.downgrade("base")
+    assert having(project) == []
 
 
 @pytest.mark.parametrize("at", ["t_order", FIRST, LAST])
