@@ -254,6 +254,7 @@ class Dialect(ABC):
         table: str,  # noqa: ARG002
         *,
         rows: bool,  # noqa: ARG002
+        waited: int,  # noqa: ARG002
         ours: int | None,  # noqa: ARG002
     ) -> tuple[Blocker, ...]:
         """Who holds a table, right after it was waited for in vain, the longest first.
@@ -262,6 +263,7 @@ class Dialect(ABC):
 
         Args:
             rows: whether rows of it were waited for, and not the table.
+            waited: for how long it was waited for, in seconds: who came later is no blocker.
             ours: the session that has waited, which the server may not have done with yet.
         """
         return ()

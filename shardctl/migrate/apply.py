@@ -141,7 +141,7 @@ class Application:
                     words = self.site.database.dialect.words(error)
                     self._tell(member, number, "failed", detail=words)
                     raise
-                held = self._held_by(sender, member, number)
+                held = self._held_by(sender, member, number, error)
                 self._tell(member, number, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
                 self._tell(member, number, "run", seconds=seconds)
@@ -222,17 +222,24 @@ class Application:
     def _held_up(self, error: DBAPIError) -> bool:
         return self.site.database.dialect.is_held_up(error)
 
-    def _held_by(self, sender: Sender, member: Member, number: int) -> str:
+    def _held_by(self, sender: Sender, member: Member, number: int, error: DBAPIError) -> str:
         dialect, connection = self.site.database.dialect, self.site.connection
-        rows = self.clauses[number].data
-        blockers = dialect.blockers(connection, member.table, rows=rows, ours=sender.session)
+        if not dialect.is_lock_timeout(error):
+            return dialect.words(error)  # a deadlock, whose other party may be gone
+        blockers = dialect.blockers(
+            connection,
+            member.table,
+            rows=self.clauses[number].data,
+            waited=self.gate.restraint.lock_wait,
+            ours=sender.session,
+        )
         return held_by(blockers) if blockers else dialect.unseen_blocker
 
     def _failure(self, sender: Sender, member: Member, number: int, error: DBAPIError) -> str:
         dialect = self.site.database.dialect
         words, lost = dialect.words(error), dialect.is_connection_lost(error)
-        if self._held_up(error):
-            words += f"; {self._held_by(sender, member, number)}"
+        if dialect.is_lock_timeout(error):
+            words += f"; {self._held_by(sender, member, number, error)}"
         return failed(member.table or "database", number, self.revision, words, lost=lost)
 
     @property

@@ -25,7 +25,8 @@ class MySQL(Dialect):
     transactional_ddl: ClassVar[bool] = False
     placeholder: ClassVar[str] = "%s"
     unseen_blocker: ClassVar[str] = (
-        "who holds it cannot be seen: that takes SELECT on performance_schema, or PROCESS"
+        "who held it has gone or cannot be seen (that takes SELECT on performance_schema, "
+        "or PROCESS)"
     )
 
     @classmethod
@@ -95,9 +96,9 @@ class MySQL(Dialect):
         return orphans.interrupt(connection, self.server, token, waiting=waiting)
 
     def blockers(
-        self, connection: Connection, table: str, *, rows: bool, ours: int | None
+        self, connection: Connection, table: str, *, rows: bool, waited: int, ours: int | None
     ) -> tuple[Blocker, ...]:
-        return others.blockers(connection, table, rows=rows, ours=ours)
+        return others.blockers(connection, table, rows=rows, waited=waited, ours=ours)
 
     def threads_running(self, connection: Connection) -> int | None:
         return others.threads_running(connection)

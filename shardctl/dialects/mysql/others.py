@@ -66,12 +66,14 @@ _PLUGIN: Final = (
 
 
 def blockers(
-    connection: Connection, table: str, *, rows: bool, ours: int | None
+    connection: Connection, table: str, *, rows: bool, waited: int, ours: int | None
 ) -> tuple[Blocker, ...]:
     """The sessions that hold a table, or may hold it, the longest first; none: not to be seen.
 
     Args:
         rows: whether rows of it were waited for, which sessions that only read do not hold.
+        waited: seconds; who holds it and has been at work for as long comes alone, and one that
+            only may hold it is told only then.
         ours: the session that has waited; InnoDB tells its transactions with some delay.
     """
     holding = (table, ours or 0, int(rows))
@@ -85,13 +87,16 @@ def blockers(
             if errors.is_access_denied(error):
                 continue
             raise
-        if found:
-            certain = query is not _TRANSACTIONS and not rows
-            told: dict[int, Blocker] = {}  # one that holds the table twice stands there twice
-            for session, user, host, seconds, statement in found:
-                blocker = Blocker(session, user, host, int(seconds or 0), statement, certain)
-                told.setdefault(session, blocker)
-            return tuple(told.values())
+        holds = query is not _TRANSACTIONS
+        told: dict[int, Blocker] = {}  # one that holds the table twice stands there twice
+        for session, user, host, seconds, statement in found:
+            certain = holds and not rows
+            blocker = Blocker(session, user, host, int(seconds or 0), statement, certain)
+            told.setdefault(session, blocker)
+        long = tuple(blocker for blocker in told.values() if blocker.seconds >= waited)
+        if told:
+            # The time of one that has locked a table by LOCK TABLES is its last statement's.
+            return long or (tuple(told.values()) if holds else ())
     return ()
 
 
