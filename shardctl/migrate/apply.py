@@ -17,8 +17,9 @@ from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, How, rows_of
 from shardctl.lock import Lease
-from shardctl.migrate.failure import failed, held_by, way_on
+from shardctl.migrate.failure import failure, lost
 from shardctl.migrate.gate import Gate
+from shardctl.migrate.held import LATER, given_up, held_by, once_free
 from shardctl.migrate.learn import existing_names, names_existing
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
@@ -87,25 +88,36 @@ class Application:
             session = database.dialect.connection_id(connection)
             sender = Sender(database.dialect, connection, session, self.lease, self._run)
             turn = partial(self._table, sender, table, numbers)
-            first = [turn(member) for member in self._members(table)]
-            second = [turn(work.member) for work in first if work.locked]
+            first = [turn(False, member) for member in self._members(table)]
+            second = [turn(True, work.member) for work in first if work.locked]
         if locked := [work.locked for work in second if work.locked]:
-            raise StepFailed("\n".join([*locked, way_on(self.revision, locked=True)]))
+            raise StepFailed("\n".join([*locked, once_free(self.revision)]))
         return first + second
 
-    def _table(self, sender: Sender, table: str, numbers: Sequence[int], member: Member) -> Work:
-        """Bring one table through a segment, as far as nobody keeps it locked."""
+    def _table(
+        self, sender: Sender, table: str, numbers: Sequence[int], last: bool, member: Member
+    ) -> Work:
+        """Bring one table through a segment, as far as nobody keeps it locked.
+
+        Args:
+            last: whether this is its second turn, and there is no third.
+        """
         work = self._look(sender, member, table, numbers)
         for at, number in enumerate(work.todo):
             try:
                 self._clause(sender, member, table, number)
             except DBAPIError as error:
-                failure, locked = self._failure(sender, member, number, error), self._held_up(error)
-                if member.month is None or not locked:
-                    lost = self.site.database.dialect.is_connection_lost(error)
-                    further = way_on(self.revision, lost=lost, locked=locked)
-                    raise StepFailed(f"{failure}\n{further}") from error
-                return replace(work, todo=work.todo[:at], locked=failure)
+                words = self.site.database.dialect.words(error)
+                # Nothing goes on without the template, and a failure is no reason to wait.
+                deferred = self._held_up(error) and member.month is not None
+                if deferred and not last:
+                    self._tell(member, number, "waiting", detail=LATER)
+                else:
+                    self._tell(member, number, "failed", detail=words)
+                told, way_on = self._failure(sender, member, number, error)
+                if not deferred:
+                    raise StepFailed(f"{told}\n{way_on}") from error
+                return replace(work, todo=work.todo[:at], locked=told)
         self.site.report(TableDone(member.table))
         return work
 
@@ -138,8 +150,6 @@ class Application:
                         self._ended(sender, member, number)
                     raise KeyboardInterrupt from error
                 if pause is None or not self._held_up(error):
-                    words = self.site.database.dialect.words(error)
-                    self._tell(member, number, "failed", detail=words)
                     raise
                 held = self._held_by(sender, member, number, error)
                 self._tell(member, number, "waiting", detail=f"{held}; next try in {pause:.1f} s")
@@ -235,12 +245,20 @@ class Application:
         )
         return held_by(blockers) if blockers else dialect.unseen_blocker
 
-    def _failure(self, sender: Sender, member: Member, number: int, error: DBAPIError) -> str:
+    def _failure(
+        self, sender: Sender, member: Member, number: int, error: DBAPIError
+    ) -> tuple[str, str]:
+        """What happened, in a line, and in another how to go on."""
         dialect = self.site.database.dialect
-        words, lost = dialect.words(error), dialect.is_connection_lost(error)
-        if dialect.is_lock_timeout(error):
-            words += f"; {self._held_by(sender, member, number, error)}"
-        return failed(member.table or "database", number, self.revision, words, lost=lost)
+        where, what = member.table or "database", f"clause {number + 1}"
+        words = dialect.words(error)
+        if self._held_up(error):
+            if dialect.is_lock_timeout(error):
+                words += f"; {self._held_by(sender, member, number, error)}"
+            return given_up(where, what, self.revision, words), once_free(self.revision)
+        tell = lost if dialect.is_connection_lost(error) else failure
+        first, _, further = tell(where, what, self.revision, words).partition("\n")
+        return first, further
 
     @property
     def _run(self) -> tuple[str, Direction]:
