@@ -25,7 +25,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of one clause on one table.
+    """What becomes of one statement on one table: of one clause, or of several sent together.
 
     Attributes:
         table: the physical table.
@@ -34,6 +34,8 @@ class Step:
         revision: the revision that it belongs to, its title behind; "" where it belongs to none.
         seconds: how long it took, once it is done.
         detail: why, in words: the server's where it failed; "" where there is nothing to say.
+        algorithm: how the server is told to carry it out (`INSTANT`); "" where it is not told.
+        further: the other clauses that are sent in the same statement.
     """
 
     table: str
@@ -42,6 +44,8 @@ class Step:
     revision: str = ""
     seconds: float = 0.0
     detail: str = ""
+    algorithm: str = ""
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

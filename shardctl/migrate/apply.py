@@ -10,18 +10,21 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from shardctl import report
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Clause, Sql
+from shardctl.clause import Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
+from shardctl.migrate.alteration import Alteration, is_structural
 from shardctl.migrate.learn import existing_names, names_existing
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
+from shardctl.migrate.steps import Step, Steps, stretches
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
-from shardctl.report import Finished, Started, State, Step, TableDone
+from shardctl.report import Finished, Started, State, TableDone
 from shardctl.structure import Structure
 
 Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
@@ -41,6 +44,7 @@ class Application:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     shown: Sequence[str]
+    steps: Steps
     confined: Confined | None = None
 
     def carry_out(self) -> Outcome:
@@ -83,44 +87,76 @@ class Application:
 
     def _table(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> Work:
         """Bring one table through a segment, judged by how it looks at this moment."""
-        work = self._work(member, table, numbers, self.site.look([member]), self._rows(member))
+        look = self.site.look([member])
+        work = self._work(member, table, numbers, look, self._rows(member))
         if work.found:
             self.lease.ledger.done_clauses(
                 sender.connection, *self._run, work.found, member.table, how="found"
             )
-            for number in work.found:
-                self._tell(member, number, "found")
-        for number in work.todo:
-            self.lease.check()
-            send = sender.data if self.clauses[number].data else sender.structure
-            try:
-                statements = self._statements(sender.connection, member, table, number)
-                seconds = send(member.table, number, statements)
-            except DBAPIError as error:
-                words = self.site.database.dialect.words(error)
-                self._tell(member, number, "failed", detail=words)
-                lost = self.site.database.dialect.is_connection_lost(error)
-                raise StepFailed(self._failure(member, number, words, lost=lost)) from error
-            self._tell(member, number, "run", seconds=seconds)
+            for step in self.steps.apart(work.found):
+                self._tell(member, replace(step, algorithm=None), "found")
+        live: Mapping[str, Structure] | None = look
+        for stretch in stretches(work.todo, self.clauses):
+            for step in self._steps(member, stretch, live):
+                self._send(sender, member, step)
+            live = None  # it looks otherwise now
         return work
 
+    def _steps(
+        self, member: Member, stretch: tuple[int, ...], look: Mapping[str, Structure] | None
+    ) -> tuple[Step, ...]:
+        """The steps of a stretch of clauses on one table, none of which its copy refuses."""
+        if self.clauses[stretch[0]].algorithm is None:
+            return self.steps.apart(stretch)
+        look = self.site.look([member]) if look is None else look
+        steps = self.steps.of(member, stretch, details(look.get(member.table)))
+        for step in steps:
+            if step.refused:
+                self._tell(member, step, "failed", detail=step.refused)
+                raise StepFailed(self._refusal(member, step, step.refused))
+        return steps
+
+    def _send(self, sender: Sender, member: Member, step: Step) -> None:
+        self.lease.check()
+        dialect = self.site.database.dialect
+        send = sender.data if self.clauses[step.numbers[0]].data else sender.structure
+        try:
+            statements = self._statements(sender.connection, member, step)
+            seconds = send(member.table, step.numbers, statements)
+        except DBAPIError as error:
+            words = dialect.words(error)
+            self._tell(member, step, "failed", detail=words)
+            if dialect.is_algorithm_refused(error):
+                raise StepFailed(self._refusal(member, step, words)) from error
+            lost = dialect.is_connection_lost(error)
+            raise StepFailed(self._failure(member, step, words, lost=lost)) from error
+        self._tell(member, step, "run", seconds=seconds)
+
     def _statements(
-        self, connection: Connection, member: Member, table: str, number: int
+        self, connection: Connection, member: Member, step: Step
     ) -> tuple[Statement, ...]:
-        clause, dialect = self.clauses[number], self.site.database.dialect
+        alteration = self._alteration(connection, member, step)
+        if step.algorithm is None:
+            return alteration.apart(member.table)
+        return (alteration.joined(member.table, step.algorithm),)
+
+    def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
+        dialect = self.site.database.dialect
         names = names_for(self.site.families, member, dialect)
-        lesson = self.lessons.get(table)
-        if lesson and names_existing(clause):
-            before = lesson.states[lesson.clauses.index(number)]
-            own = self.site.look([member]).get(member.table)
-            names = replace(names, existing=existing_names(before, own))
-        structural = any(not isinstance(action, Sql) for action in clause.actions)
+        clauses = [self.clauses[number] for number in step.numbers]
+        own = self.site.look([member]) if any(map(names_existing, clauses)) else {}
+        named = []
+        for number, clause in zip(step.numbers, clauses, strict=True):
+            lesson = self.lessons.get(clause.table)
+            if lesson and names_existing(clause):
+                before = lesson.states[lesson.clauses.index(number)]
+                existing = existing_names(before, own.get(member.table))
+                named.append((clause, replace(names, existing=existing)))
+            else:
+                named.append((clause, names))
+        structural = any(map(is_structural, clauses))
         definition = dialect.definition(connection, member.table) if structural else None
-        return tuple(
-            statement
-            for action in clause.actions
-            for statement in dialect.render(action, member.table, names, definition)
-        )
+        return Alteration(dialect, named, definition)
 
     def _work(
         self,
@@ -162,27 +198,46 @@ class Application:
         return {member.table for table in named for member in self._members(table)}
 
     def _tell(
-        self, member: Member, number: int, state: State, *, seconds: float = 0.0, detail: str = ""
+        self, member: Member, step: Step, state: State, *, seconds: float = 0.0, detail: str = ""
     ) -> None:
-        shown = self.shown[number]
-        revision = self.revision.id
-        self.site.report(Step(member.table, shown, state, revision, seconds, detail))
+        sql, *further = [self.shown[number] for number in step.numbers]
+        algorithm = str(step.algorithm or "")
+        event = report.Step(member.table, sql, state, self.revision.id, seconds, detail)
+        self.site.report(replace(event, algorithm=algorithm, further=tuple(further)))
 
-    def _failure(self, member: Member, number: int, words: str, *, lost: bool) -> str:
+    def _failure(self, member: Member, step: Step, words: str, *, lost: bool) -> str:
         up = self.revision.direction == "up"
         where = member.table or "database"
         if lost:
             return (
-                f"{where}: the connection was lost in clause {number + 1} of {self.revision}: "
+                f"{where}: the connection was lost in {_said(step)} of {self.revision}: "
                 f"{words}\nWhat was done before is recorded: run again, which sees whether this "
                 "took effect, and goes on"
             )
         return (
-            f"{where}: clause {number + 1} of {self.revision} failed: {words}\n"
+            f"{where}: {_said(step)} of {self.revision} failed: {words}\n"
             "What was done before is recorded: mend the cause and run again to go on"
             + (", or give it up with 'shardctl downgrade -1'" if up else "")
+        )
+
+    def _refusal(self, member: Member, step: Step, words: str) -> str:
+        """Why a table stays as it is that would take longer, or be locked, unlike the template."""
+        alteration = self._alteration(self.site.connection, member, step)
+        by_hand = alteration.joined(member.table, None).sql
+        return (
+            f"{member.table}: {_said(step)} of {self.revision} was to be {step.algorithm}, as on "
+            f"the template, and cannot be here: {words}\n"
+            "What was done before is recorded, this table was left as it is. Alter it by hand when "
+            "it may take its time, then run again, which finds it done and goes on:\n"
+            f"  {by_hand};"
         )
 
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
+
+
+def _said(step: Step) -> str:
+    """A step by its clauses' numbers, as people count."""
+    numbers = ", ".join(str(number + 1) for number in step.numbers)
+    return f"clause {numbers}" if len(step.numbers) == 1 else f"clauses {numbers}"

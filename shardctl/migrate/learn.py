@@ -16,6 +16,7 @@ from shardctl.catalog import member_of
 from shardctl.clause import (
     Action,
     AddConstraint,
+    Algorithm,
     Clause,
     DropConstraint,
     Names,
@@ -24,6 +25,7 @@ from shardctl.clause import (
     Sql,
 )
 from shardctl.errors import AccessDenied, RevisionRefused
+from shardctl.migrate.alteration import Alteration, is_structural
 from shardctl.migrate.locate import Lesson, details, locate
 from shardctl.migrate.loss import narrowing
 from shardctl.migrate.scratch import Scratch
@@ -38,7 +40,7 @@ class Learned:
     """A revision's clauses and what each does.
 
     Attributes:
-        clauses: the clauses, with the data that they lose filled in.
+        clauses: the clauses, with the data that they lose and the server's algorithm filled in.
         states: by table name, how it looks before the first clause that concerns it and after
             each.
         shown: for each clause, the SQL as the template gets it.
@@ -65,13 +67,14 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
         before = states[clause.table][-1] if clause.table else None
-        shown.append(_try(clause, before, scratch, number))
+        text, algorithm = _try(clause, before, scratch, number)
+        shown.append(text)
         for name in concerned:
             _keep_up(name, clause, scratch)
             states[name].append(scratch.known[name])
         if before is not None and not clause.loses and not clause.presence:
             clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
-        judged.append(clause)
+        judged.append(replace(clause, algorithm=algorithm))
     return Learned(
         tuple(judged), {name: tuple(seen) for name, seen in states.items()}, tuple(shown)
     )
@@ -110,11 +113,17 @@ def names_existing(clause: Clause) -> bool:
     ) or any(isinstance(action, DropConstraint) for action in clause.actions)
 
 
-def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int) -> str:
-    """Run one clause on the copy of its table; gives the text that the template would get."""
+def _try(
+    clause: Clause, before: Structure | None, scratch: Scratch, number: int
+) -> tuple[str, Algorithm | None]:
+    """Run one clause on the copy of its table.
+
+    Returns:
+        The text that the template would get, and how the server carried it out.
+    """
     dialect = scratch.dialect
     if not clause.table:
-        return worded(clause, dialect, scratch.families)
+        return worded(clause, dialect, scratch.families), None
     if member := member_of(scratch.families, clause.table):
         raise RevisionRefused(
             f"clause {number + 1} changes {member.table}, which is one table of the family "
@@ -122,27 +131,25 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
         )
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
-            return worded(clause, dialect, scratch.families)
+            return worded(clause, dialect, scratch.families), None
         raise RevisionRefused(
             f"clause {number + 1} changes {clause.table}, but there is neither a family nor a "
             f"table of that name; families: {', '.join(sorted(scratch.families)) or 'none'}"
         )
     real = {name: family.template for name, family in scratch.families.items()}
     declared = Names(real, existing=existing_names(before, before))
-    structural = any(not isinstance(action, Sql) for action in clause.actions)
-    definition = scratch.definition(clause.table) if structural else None
+    definition = scratch.definition(clause.table) if is_structural(clause) else None
     text = worded(clause, dialect, scratch.families, declared, definition)
     names = scratch.names(clause.table)
     if names_existing(clause):
         own = scratch.structure(clause.table)
         names = replace(names, existing=existing_names(before, own))
     try:
-        statements = tuple(
-            statement
-            for action in clause.actions
-            for statement in dialect.render(action, names.table(clause.table), names, definition)
-        )
-        scratch.run(clause, statements)
+        copy = names.table(clause.table)
+        alteration = Alteration(dialect, [(clause, names)], definition)
+        algorithm = _asked(alteration, copy, scratch)
+        if algorithm is None:
+            scratch.run(clause, alteration.apart(copy))
     except DBAPIError as error:
         if dialect.is_access_denied(error):
             raise AccessDenied(
@@ -153,7 +160,23 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
             f"clause {number + 1} fails on an empty copy of {clause.table}, nothing was changed: "
             f"{dialect.words(error)}\n  {text}"
         ) from error
-    return text
+    return text, algorithm
+
+
+def _asked(alteration: Alteration, copy: str, scratch: Scratch) -> Algorithm | None:
+    """Run a clause on a copy by the cheapest algorithm; None: it has not run, for it takes none.
+
+    Some statements are not what they were with a demand behind them (PARTITION BY).
+    """
+    if not alteration.is_joinable:
+        return None
+    dialect = scratch.dialect
+    try:
+        return dialect.ask(scratch.connection, copy, alteration.joined, dialect.algorithms)
+    except DBAPIError as error:
+        if dialect.is_connection_lost(error):
+            raise
+        return None
 
 
 def _keep_up(name: str, clause: Clause, scratch: Scratch) -> None:
