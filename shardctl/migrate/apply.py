@@ -124,9 +124,14 @@ class Application:
             statements = self._statements(sender.connection, member, step)
             seconds = send(member.table, step.numbers, statements)
         except DBAPIError as error:
+            refused = dialect.is_algorithm_refused(error)
+            if refused and step.algorithm and _is_template(member):
+                # It is empty: nobody waits for it, and a rebuild takes no time.
+                self._send(sender, member, replace(step, algorithm=None))
+                return
             words = dialect.words(error)
             self._tell(member, step, "failed", detail=words)
-            if dialect.is_algorithm_refused(error):
+            if refused and step.algorithm:
                 raise StepFailed(self._refusal(member, step, words)) from error
             lost = dialect.is_connection_lost(error)
             raise StepFailed(self._failure(member, step, words, lost=lost)) from error
@@ -136,7 +141,7 @@ class Application:
         self, connection: Connection, member: Member, step: Step
     ) -> tuple[Statement, ...]:
         alteration = self._alteration(connection, member, step)
-        if step.algorithm is None:
+        if step.algorithm is None and len(step.numbers) == 1:
             return alteration.apart(member.table)
         return (alteration.joined(member.table, step.algorithm),)
 
@@ -235,6 +240,10 @@ class Application:
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
+
+
+def _is_template(member: Member) -> bool:
+    return bool(member.family) and member.month is None
 
 
 def _said(step: Step) -> str:

@@ -223,7 +223,8 @@ def _of_alembic(context: Any) -> Request:
 
     def tell(event: Event) -> None:
         if isinstance(event, Step):
-            log.info("%s: %s: %s", event.table, event.state, event.sql)
+            for sql in (event.sql, *event.further):
+                log.info("%s: %s: %s", event.table, event.state, sql)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)

@@ -114,12 +114,12 @@ class Scratch:
         self.twins += 1
         tag = f"_{self.token}_{self.twins}"
         name = f"{PREFIX}{self.token}_{self.twins}_twin"
-        own = names_for(self.families, member, self.dialect).tables
+        own = names_for(self.families, member, self.dialect)
         source = self.dialect.definition(self.connection, member.table)
         try:
-            for statement in self.dialect.copy(source, name, Names(tag=tag)):
+            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=own.tag):
                 execute(self.connection, statement)
-            yield Twin(self, name, Names({**own, family: name}, tag=tag), member.month)
+            yield Twin(self, name, Names({**own.tables, family: name}, tag=tag), member.month)
         finally:
             if not self.connection.invalidated:
                 self.dialect.drop(self.connection, [name])
