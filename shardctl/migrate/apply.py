@@ -17,8 +17,8 @@ from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
-from shardctl.migrate.alteration import Alteration, is_structural
-from shardctl.migrate.learn import existing_names, names_existing
+from shardctl.migrate.alteration import Alteration
+from shardctl.migrate.failure import failure, lost, refusal, said
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
@@ -133,8 +133,10 @@ class Application:
             self._tell(member, step, "failed", detail=words)
             if refused and step.algorithm:
                 raise StepFailed(self._refusal(member, step, words)) from error
-            lost = dialect.is_connection_lost(error)
-            raise StepFailed(self._failure(member, step, words, lost=lost)) from error
+            where, what = member.table or "database", said(step)
+            if dialect.is_connection_lost(error):
+                raise StepFailed(lost(where, what, self.revision, words)) from error
+            raise StepFailed(failure(where, what, self.revision, words)) from error
         self._tell(member, step, "run", seconds=seconds)
 
     def _statements(
@@ -147,21 +149,22 @@ class Application:
 
     def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
         dialect = self.site.database.dialect
-        names = names_for(self.site.families, member, dialect)
-        clauses = [self.clauses[number] for number in step.numbers]
-        own = self.site.look([member]) if any(map(names_existing, clauses)) else {}
-        named = []
-        for number, clause in zip(step.numbers, clauses, strict=True):
+        starting = []
+        for number in step.numbers:
+            clause = self.clauses[number]
             lesson = self.lessons.get(clause.table)
-            if lesson and names_existing(clause):
-                before = lesson.states[lesson.clauses.index(number)]
-                existing = existing_names(before, own.get(member.table))
-                named.append((clause, replace(names, existing=existing)))
-            else:
-                named.append((clause, names))
-        structural = any(map(is_structural, clauses))
-        definition = dialect.definition(connection, member.table) if structural else None
-        return Alteration(dialect, named, definition)
+            starting.append((clause, lesson.before(number) if lesson else None))
+        return Alteration.of(
+            dialect,
+            starting,
+            names_for(self.site.families, member, dialect),
+            lambda: self.site.look([member]).get(member.table),
+            lambda: dialect.definition(connection, member.table),
+        )
+
+    def _refusal(self, member: Member, step: Step, words: str) -> str:
+        by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
+        return refusal(member.table, step, self.revision, words, by_hand.sql)
 
     def _work(
         self,
@@ -210,33 +213,6 @@ class Application:
         event = report.Step(member.table, sql, state, self.revision.id, seconds, detail)
         self.site.report(replace(event, algorithm=algorithm, further=tuple(further)))
 
-    def _failure(self, member: Member, step: Step, words: str, *, lost: bool) -> str:
-        up = self.revision.direction == "up"
-        where = member.table or "database"
-        if lost:
-            return (
-                f"{where}: the connection was lost in {_said(step)} of {self.revision}: "
-                f"{words}\nWhat was done before is recorded: run again, which sees whether this "
-                "took effect, and goes on"
-            )
-        return (
-            f"{where}: {_said(step)} of {self.revision} failed: {words}\n"
-            "What was done before is recorded: mend the cause and run again to go on"
-            + (", or give it up with 'shardctl downgrade -1'" if up else "")
-        )
-
-    def _refusal(self, member: Member, step: Step, words: str) -> str:
-        """Why a table stays as it is that would take longer, or be locked, unlike the template."""
-        alteration = self._alteration(self.site.connection, member, step)
-        by_hand = alteration.joined(member.table, None).sql
-        return (
-            f"{member.table}: {_said(step)} of {self.revision} was to be {step.algorithm}, as on "
-            f"the template, and cannot be here: {words}\n"
-            "What was done before is recorded, this table was left as it is. Alter it by hand when "
-            "it may take its time, then run again, which finds it done and goes on:\n"
-            f"  {by_hand};"
-        )
-
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
@@ -244,9 +220,3 @@ class Application:
 
 def _is_template(member: Member) -> bool:
     return bool(member.family) and member.month is None
-
-
-def _said(step: Step) -> str:
-    """A step by its clauses' numbers, as people count."""
-    numbers = ", ".join(str(number + 1) for number in step.numbers)
-    return f"clause {numbers}" if len(step.numbers) == 1 else f"clauses {numbers}"

@@ -18,14 +18,19 @@ from shardctl.clause import (
     AddConstraint,
     Algorithm,
     Clause,
-    DropConstraint,
     Names,
     ObjectName,
     Part,
     Sql,
 )
 from shardctl.errors import AccessDenied, RevisionRefused
-from shardctl.migrate.alteration import Alteration, is_structural
+from shardctl.migrate.alteration import (
+    Alteration,
+    checks_by_meaning,
+    existing_names,
+    is_structural,
+    names_existing,
+)
 from shardctl.migrate.locate import Lesson, details, locate
 from shardctl.migrate.loss import narrowing
 from shardctl.migrate.scratch import Scratch
@@ -78,39 +83,6 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     return Learned(
         tuple(judged), {name: tuple(seen) for name, seen in states.items()}, tuple(shown)
     )
-
-
-def existing_names(declared: Structure | None, own: Structure | None) -> dict[tuple[str, str], str]:
-    """(kind, declared name) → the name that a table itself gives to the object of that meaning.
-
-    `DROP CONSTRAINT name` does not say of which kind the object is: under `check` a foreign
-    key's and a unique index's name are found too.
-    """
-    found: dict[tuple[str, str], str] = {}
-    if declared is None or own is None:
-        return found
-    checks = _checks(own)
-    keys = {foreign_key_address(key): key.name for key in own.foreign_keys}
-    for index in declared.indexes:
-        if index.kind == "unique":
-            found["check", index.name] = index.name
-    for key in declared.foreign_keys:
-        if name := keys.get(foreign_key_address(key)):
-            found["foreign key", key.name] = found["check", key.name] = name
-    for address, check in _checks(declared).items():
-        if address in checks:
-            found["check", check.name] = checks[address].name
-    return found
-
-
-def names_existing(clause: Clause) -> bool:
-    """Whether a clause speaks of an object whose name each table has for itself."""
-    return any(
-        isinstance(part, ObjectName) and part.existing
-        for action in clause.actions
-        if isinstance(action, Sql)
-        for part in action.parts
-    ) or any(isinstance(action, DropConstraint) for action in clause.actions)
 
 
 def _try(
@@ -188,12 +160,12 @@ def _keep_up(name: str, clause: Clause, scratch: Scratch) -> None:
 def _declared(after: Structure, before: Structure | None, clause: Clause) -> Structure:
     """The structure of a copy with the names that the revision and the template use."""
     known = before or Structure(())
-    check_names = {address: check.name for address, check in _checks(known).items()}
+    check_names = {address: check.name for address, check in checks_by_meaning(known).items()}
     key_names = {foreign_key_address(key): key.name for key in known.foreign_keys}
     given = _given_names(clause.actions)
     checks = tuple(
         _renamed(check, check_names.get(address), given)
-        for address, check in _checks(after).items()
+        for address, check in checks_by_meaning(after).items()
     )
     keys = tuple(
         _renamed(key, key_names.get(foreign_key_address(key)), given) for key in after.foreign_keys
@@ -214,15 +186,6 @@ def _given_names(actions: Sequence[Action]) -> list[str]:
             parts += action.parts
     found = [part.name for part in parts if isinstance(part, ObjectName) and not part.existing]
     return sorted(found, key=len, reverse=True)
-
-
-def _checks(structure: Structure) -> dict[tuple[str, int], Check]:
-    seen: dict[str, int] = {}
-    found: dict[tuple[str, int], Check] = {}
-    for check in structure.checks:
-        seen[check.expression] = seen.get(check.expression, 0) + 1
-        found[check.expression, seen[check.expression]] = check
-    return found
 
 
 def lived(clauses: Sequence[Clause], lessons: Mapping[str, Lesson], scratch: Scratch) -> None:

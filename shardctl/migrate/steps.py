@@ -10,8 +10,8 @@ refuses it, it is split. Each distinct structure is tried once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeAlias
 
@@ -21,8 +21,7 @@ from shardctl.catalog import Member
 from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Dialect
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.alteration import Alteration, is_structural
-from shardctl.migrate.learn import existing_names, names_existing
+from shardctl.migrate.alteration import Alteration
 from shardctl.migrate.locate import Details, Lesson, details, touches
 from shardctl.migrate.scratch import Scratch, Twin
 from shardctl.structure import Key
@@ -157,7 +156,7 @@ class _Trial:
                 rest = group
                 while rest:
                     step = self._longest(twin, rest)
-                    if step is None:
+                    if step is None or self._rebuilds_only_so(step):
                         return ()
                     steps.append(step)
                     rest = rest[len(step.numbers) :]
@@ -174,6 +173,12 @@ class _Trial:
             except RevisionRefused:  # a column that an earlier clause adds
                 pass
         return None
+
+    def _rebuilds_only_so(self, step: Step) -> bool:
+        """Whether clauses rebuild the table together, of which none does by itself."""
+        used = [self.clauses[number].algorithm for number in step.numbers]
+        alone = any(algorithm and algorithm.rebuilds for algorithm in used)
+        return step.algorithm is not None and step.algorithm.rebuilds and not alone
 
     def _unambiguous(self, numbers: _Numbers) -> int:
         """How many clauses, from the first on, mean the same column by every name.
@@ -196,26 +201,15 @@ class _Trial:
         used = [one for n in numbers if (one := self.clauses[n].algorithm)]
         places = [(one.name, one.lock) for one in ranked]
         worst = max(places.index((one.name, one.lock)) for one in used)
-        alteration = self._alteration(twin, numbers)
+        starting = [(self.clauses[n], self.lesson.before(n)) for n in numbers]
+        joined = Alteration.of(
+            self._dialect, starting, twin.names, twin.structure, twin.definition
+        ).joined
         allowed = ranked[: worst + 1]
-        connection = self.scratch.connection
-        return self._dialect.ask(connection, twin.table, alteration.joined, allowed)
+        return self._dialect.ask(self.scratch.connection, twin.table, joined, allowed)
 
-    def _alteration(self, twin: Twin, numbers: _Numbers) -> Alteration:
-        named = []
-        for number in numbers:
-            clause, names = self.clauses[number], twin.names
-            if names_existing(clause):
-                before = self.lesson.states[self.lesson.clauses.index(number)]
-                names = replace(names, existing=existing_names(before, twin.structure()))
-            named.append((clause, names))
-        structural = any(is_structural(clause) for clause, _ in named)
-        return Alteration(self._dialect, named, twin.definition() if structural else None)
-
-    @contextmanager
-    def _twin(self) -> Iterator[Twin]:
-        with self.scratch.twin(self.lesson.table, self.member) as twin:
-            yield twin
+    def _twin(self) -> AbstractContextManager[Twin]:
+        return self.scratch.twin(self.lesson.table, self.member)
 
     @property
     def _dialect(self) -> Dialect:
