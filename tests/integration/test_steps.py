@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from shardctl.errors import StepFailed
 from shardctl.report import Event, Step
 from shardctl.structure import differences
+from tests.killing import Trials
+from tests.nursery import Nursery
 from tests.project import Project
 
 Sent: TypeAlias = list[tuple[str, str]]
@@ -389,6 +391,40 @@ def test_a_template_is_empty_and_takes_what_it_takes(tmp_path: Path, mysql_url: 
     project.revision("r1", ROOM + HALL + INDEX)
     assert ran(project)[MONTHS[0]] == [("room + hall", "INSTANT"), ("ix_kind", "INPLACE")]
     assert_all_equal(project)
+
+
+# -- killed in the midst ------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600)
+def test_clauses_that_are_sent_together_survive_a_kill_together(
+    project: Project, nursery: Nursery
+) -> None:
+    upgrade = "commands.upgrade(config)"
+    project.revision("r1", ROOM + INDEX + 'op.execute("ALTER TABLE t_order FORCE")\n' + WIDER)
+    trials = Trials(nursery, project.folder)
+
+    def reset() -> None:
+        with project.connect() as connection:
+            names = project.database.dialect.table_names(connection)
+            project.database.dialect.drop(connection, names)
+        for table in ("t_order", *MONTHS):
+            project.sql(TABLE.format(table=table))
+            project.sql(f"INSERT INTO {table} (order_id) VALUES ('a')")
+
+    trials.through(upgrade)
+    expected = project.structures("t_order", *MONTHS)
+    interrupted = set[int]()
+    for words in trials.killed(upgrade, every=7, before=reset):
+        begun = [row for row in project.ledger_rows("r1").values() if not row.done]
+        interrupted.add(len(begun))
+        trials.through(upgrade)
+        assert project.structures("t_order", *MONTHS) == expected, words
+        rows = project.ledger_rows("r1")
+        assert rows.keys() == {(n, t) for n in range(4) for t in ("t_order", *MONTHS)}, words
+        assert all(row.done for row in rows.values()), words
+        assert project.left_behind() == [], words
+    assert interrupted == {0, 4}
 
 
 # -- without privileges -------------------------------------------------------------------------
