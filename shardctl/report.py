@@ -26,7 +26,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of one clause on one table.
+    """What becomes of one statement on one table: of one clause, or of several sent together.
 
     Attributes:
         table: the physical table.
@@ -36,6 +36,8 @@ class Step:
         seconds: how long it took, once it is done.
         detail: why, in words: the server's where it failed, who is in the way where it waits; ""
             where there is nothing to say.
+        algorithm: how the server is told to carry it out (`INSTANT`); "" where it is not told.
+        further: the other clauses that are sent in the same statement.
     """
 
     table: str
@@ -44,6 +46,8 @@ class Step:
     revision: str = ""
     seconds: float = 0.0
     detail: str = ""
+    algorithm: str = ""
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

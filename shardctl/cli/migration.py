@@ -81,7 +81,7 @@ def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
     run = [event for event in events if isinstance(event, Step) and event.state == "run"]
     return {
         "revisions": len(done.outcomes),
-        "changes": len(run),
+        "changes": sum(1 + len(step.further) for step in run),
         "tables": len({step.table for step in run}),
         "found": sum(isinstance(event, Step) and event.state == "found" for event in events),
     }

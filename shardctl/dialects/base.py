@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.clause import Action, Names, ObjectName, Param, Part, TableName
+from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
 from shardctl.structure import Structure
 
 
@@ -168,6 +168,58 @@ class Dialect(ABC):
             definition: the table's own text, for actions other than `Sql`; None for `Sql`.
         """
 
+    # -- ALTER TABLE of several clauses, in a way that is demanded ---------------------------------
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """The ways in which an ALTER TABLE can be demanded, the cheapest first; empty where none
+        can, and every clause is a statement of its own."""
+        return ()
+
+    def specification(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> str | None:
+        """What stands behind `ALTER TABLE t` for an action; None where it is no such statement.
+
+        The arguments are those of `render`.
+        """
+        raise NotImplementedError
+
+    def alter(
+        self, table: str, specifications: Sequence[str], algorithm: Algorithm | None
+    ) -> Statement:
+        """One ALTER TABLE of several specifications, carried out by an algorithm or refused.
+
+        Args:
+            algorithm: None: the server chooses.
+        """
+        demand = [algorithm.demand] if algorithm else []
+        text = ", ".join([*specifications, *demand])
+        return Statement(f"ALTER TABLE {self.quote(table)} {text}")
+
+    def ask(
+        self,
+        connection: Connection,
+        table: str,
+        alter: Callable[[str, Algorithm], Statement],
+        allowed: Sequence[Algorithm],
+    ) -> Algorithm:
+        """Alter a scratch copy by the first of some algorithms that the server takes.
+
+        Args:
+            table: the copy.
+            alter: the statement for a table, by an algorithm.
+            allowed: some of `algorithms`.
+
+        Returns:
+            That algorithm, with what was seen of whether it rebuilds the table.
+
+        Raises:
+            DBAPIError: the server takes none of them (`is_algorithm_refused`), or refuses the
+                statement itself.
+        """
+        raise NotImplementedError
+
     def populate(self, connection: Connection, table: str) -> None:  # noqa: B027
         """Put a row into a scratch copy, in place of others, where an empty one would take clauses
         that a full one refuses; nothing where the server judges a clause alike on both."""
@@ -297,6 +349,10 @@ class Dialect(ABC):
     @abstractmethod
     def is_connection_lost(self, error: DBAPIError) -> bool:
         """The connection broke: whether the statement took effect is unknown."""
+
+    def is_algorithm_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002
+        """The table cannot be altered by the algorithm, or with the lock, that was demanded."""
+        return False
 
     @abstractmethod
     def is_access_denied(self, error: DBAPIError) -> bool:

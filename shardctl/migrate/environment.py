@@ -227,7 +227,8 @@ def _of_alembic(context: Any) -> Request:
 
     def tell(event: Event) -> None:
         if isinstance(event, Step):
-            log.info("%s: %s: %s", event.table, event.state, event.detail or event.sql)
+            for sql in (event.sql, *event.further):
+                log.info("%s: %s: %s", event.table, event.state, event.detail or sql)
         elif isinstance(event, Note):
             log.info("%s", event.text)
 

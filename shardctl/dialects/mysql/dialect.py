@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.clause import Action, AlterColumn, Names, Sql
+from shardctl.clause import Action, Algorithm, AlterColumn, Names, Sql
 from shardctl.dialects.base import Blocker, Definition, Dialect, Size, Statement
-from shardctl.dialects.mysql import column, errors, orphans, others, read, session, text
+from shardctl.dialects.mysql import (
+    algorithm,
+    column,
+    errors,
+    orphans,
+    others,
+    read,
+    session,
+    specification,
+    text,
+)
 from shardctl.dialects.mysql.server import Server
 from shardctl.structure import Structure
 
@@ -70,9 +80,34 @@ class MySQL(Dialect):
             case Sql(parts):
                 return (self.fill(parts, names),)
             case AlterColumn() if definition is not None:
-                return (column.alter(action, table, definition, self.server),)
+                said = column.specification(action, table, definition, self.server)
+                return (self.alter(table, [said], None),)
             case _:
                 raise TypeError(f"{self.name} has no rendering of {action!r}")
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        return algorithm.of(self.server)
+
+    def specification(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> str | None:
+        match action:
+            case Sql(parts) if (behind := specification.parts(parts)) is not None:
+                text = self.fill(behind, names).sql
+                return None if specification.demands(text) else text
+            case AlterColumn() if definition is not None:
+                return column.specification(action, table, definition, self.server)
+        return None
+
+    def ask(
+        self,
+        connection: Connection,
+        table: str,
+        alter: Callable[[str, Algorithm], Statement],
+        allowed: Sequence[Algorithm],
+    ) -> Algorithm:
+        return algorithm.ask(connection, self.server, table, alter, allowed)
 
     def drop(self, connection: Connection, tables: Collection[str]) -> None:
         # Without the checks a table can be dropped before the one that refers to it.
@@ -121,6 +156,9 @@ class MySQL(Dialect):
 
     def is_connection_lost(self, error: DBAPIError) -> bool:
         return errors.is_connection_lost(error)
+
+    def is_algorithm_refused(self, error: DBAPIError) -> bool:
+        return errors.is_algorithm_refused(error)
 
     def is_access_denied(self, error: DBAPIError) -> bool:
         return errors.is_access_denied(error)
