@@ -530,7 +530,7 @@ def test_outside_of_its_window_an_upgrade_begins_nothing(
     with anywhere.connect() as connection:
         assert ledger.unfinished(connection) == ()
     planned = run_cli("upgrade", "--dry-run", "--window", closed, cwd=anywhere.folder)
-    assert (planned.returncode, "to run: t_order" in planned.stdout) == (0, True)
+    assert (planned.returncode, "to run" in planned.stdout) == (0, True)
 
     assert run_cli("upgrade", "--window", open_now, cwd=anywhere.folder).returncode == 0
     assert having(anywhere) == list(TABLES)
