@@ -36,6 +36,10 @@ class Lesson:
     clauses: tuple[int, ...]
     states: tuple[Structure | None, ...]
 
+    def before(self, number: int) -> Structure | None:
+        """How the table looks before one of the clauses."""
+        return self.states[self.clauses.index(number)]
+
 
 def details(structure: Structure | None) -> dict[Key, object]:
     """A structure's elements, with every column split into its attributes."""

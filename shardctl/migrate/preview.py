@@ -15,10 +15,16 @@ from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 
 @dataclass(slots=True)
 class Foresight:
-    """How tables look, or will look once the revisions foreseen so far have run."""
+    """How tables look, or will look once the revisions foreseen so far have run.
+
+    Attributes:
+        known: by table, how it will look.
+        seen: by table, how it does look; taken out once something is foreseen to change it.
+    """
 
     site: Site
     known: dict[str, Details] = field(default_factory=dict)
+    seen: dict[str, Details] = field(default_factory=dict)
 
     def works(
         self,
@@ -58,4 +64,6 @@ class Foresight:
     def _look(self, members: Collection[Member]) -> None:
         unknown = [member for member in members if member.table not in self.known]
         seen = self.site.look(unknown)
-        self.known |= {member.table: details(seen.get(member.table)) for member in unknown}
+        found = {member.table: details(seen.get(member.table)) for member in unknown}
+        self.known |= found
+        self.seen |= found

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shardctl.catalog import Member, names_for
+from shardctl.catalog import Member, names_for, references
 from shardctl.clause import Clause, Names
 from shardctl.dialects import Database, Definition, Dialect, Statement, execute
 from shardctl.family import Family
+from shardctl.month import Month
 from shardctl.structure import Structure
 
 PREFIX = "shardctl_scratch_"
@@ -37,6 +38,8 @@ class Scratch:
     """From a family's or plain table's name to its copy; None where there is no such table now."""
     known: dict[str, Structure | None] = field(default_factory=dict)
     """How each copy looks, with declared names; kept up by whoever changes a copy."""
+    twins: int = 0
+    """How many twins were made."""
 
     def structure(self, name: str) -> Structure | None:
         """How the copy of a table looks now; None where there is none."""
@@ -101,6 +104,26 @@ class Scratch:
             return self._real(name)
         return f"{PREFIX}{self.token}_{list(self.copies).index(name)}"
 
+    @contextmanager
+    def twin(self, family: str, member: Member) -> Iterator[Twin]:
+        """An empty copy of one table as it is now, for one trial; it is gone afterwards.
+
+        Args:
+            family: the family's or plain table's name, as clauses say it.
+        """
+        self.twins += 1
+        tag = f"_{self.token}_{self.twins}"
+        name = f"{PREFIX}{self.token}_{self.twins}_twin"
+        own = names_for(self.families, member, self.dialect)
+        source = self.dialect.definition(self.connection, member.table)
+        try:
+            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=own.tag):
+                execute(self.connection, statement)
+            yield Twin(self, name, Names({**own.tables, family: name}, tag=tag), member.month)
+        finally:
+            if not self.connection.invalidated:
+                self.dialect.drop(self.connection, [name])
+
     def drop(self) -> None:
         """Remove all copies."""
         self.dialect.drop(self.connection, [copy for copy in self.copies.values() if copy])
@@ -143,6 +166,30 @@ class Scratch:
             if copy
         }
         return words
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A copy of one member of a family, or of a plain table, on which its steps are tried.
+
+    Attributes:
+        table: its name.
+        names: what it puts into a clause.
+    """
+
+    scratch: Scratch
+    table: str
+    names: Names
+    month: Month | None
+
+    def structure(self) -> Structure:
+        """How it looks now."""
+        found = self.scratch.dialect.structures(self.scratch.connection, [self.table])[self.table]
+        return found.referring(references(self.scratch.families, self.month))
+
+    def definition(self) -> Definition:
+        """Its text now."""
+        return self.scratch.dialect.definition(self.scratch.connection, self.table)
 
 
 @contextmanager
