@@ -105,19 +105,21 @@ class Scratch:
         return f"{PREFIX}{self.token}_{list(self.copies).index(name)}"
 
     @contextmanager
-    def twin(self, family: str, member: Member) -> Iterator[Twin]:
-        """An empty copy of one table as it is now, for one trial; it is gone afterwards.
+    def twin(self, family: str, member: Member, text: Definition | None = None) -> Iterator[Twin]:
+        """An empty copy of one table, for one trial; it is gone afterwards.
 
         Args:
             family: the family's or plain table's name, as clauses say it.
+            text: that of a copy which looks as the table will; None: as the table is now.
         """
         self.twins += 1
         tag = f"_{self.token}_{self.twins}"
         name = f"{PREFIX}{self.token}_{self.twins}_twin"
         own = names_for(self.families, member, self.dialect)
-        source = self.dialect.definition(self.connection, member.table)
+        source = text or self.dialect.definition(self.connection, member.table)
+        old = self._tag if text else own.tag
         try:
-            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=own.tag):
+            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=old):
                 execute(self.connection, statement)
             yield Twin(self, name, Names({**own.tables, family: name}, tag=tag), member.month)
         finally:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member
 from shardctl.clause import Algorithm, Clause
-from shardctl.dialects import Dialect
+from shardctl.dialects import Definition, Dialect
 from shardctl.errors import RevisionRefused
 from shardctl.migrate.alteration import Alteration
 from shardctl.migrate.locate import Details, Lesson, details, touches
@@ -59,11 +59,17 @@ def stretches(numbers: Sequence[int], clauses: Sequence[Clause]) -> tuple[_Numbe
 
 @dataclass(slots=True)
 class Steps:
-    """The steps of one revision; what was tried for one table holds for all that look like it."""
+    """The steps of one revision; what was tried for one table holds for all that look like it.
+
+    Attributes:
+        texts: by table name, the text of its copy before each clause that concerns it; empty
+            where the revision was not learned just now.
+    """
 
     scratch: Scratch
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
+    texts: Mapping[str, Sequence[Definition | None]]
     known: dict[tuple[_Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
         default_factory=dict
     )
@@ -72,30 +78,49 @@ class Steps:
         """One step a clause."""
         return tuple(Step((number,), self.clauses[number].algorithm) for number in numbers)
 
-    def of(self, member: Member, numbers: _Numbers, live: Details) -> tuple[Step, ...]:
+    def of(
+        self, member: Member, numbers: _Numbers, live: Details, *, foreseen: bool = False
+    ) -> tuple[Step, ...]:
         """The steps in which a table gets a stretch of clauses.
 
         Args:
-            live: how it looks now.
+            live: how it looks.
+            foreseen: it does not look so yet; its clauses are then told one by one where no copy
+                that does is at hand.
         """
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
         key = numbers, frozenset(live.items())
         if key not in self.known:
-            self.known[key] = self._tried(member, numbers, live)
+            lesson = self.lessons[self.clauses[numbers[0]].table]
+            end = self.after(numbers, live)
+            texts = self.texts.get(lesson.table)
+            text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
+            if foreseen and text is None:
+                return self.apart(numbers)
+            trial = _Trial(self.scratch, self.clauses, lesson, member, text)
+            self.known[key] = self._tried(trial, numbers, end)
         return self.known[key]
 
-    def _tried(self, member: Member, numbers: _Numbers, live: Details) -> tuple[Step, ...]:
-        lesson = self.lessons[self.clauses[numbers[0]].table]
-        end = _learned(lesson, numbers, live)
-        trial = _Trial(self.scratch, self.clauses, lesson, member)
+    def after(self, numbers: _Numbers, live: Details) -> Details | None:
+        """How a table looks after clauses; None where it does not look as they were learned."""
+        lesson = self.lessons.get(self.clauses[numbers[0]].table)
+        if lesson is None:
+            return live
+        first, last = lesson.clauses.index(numbers[0]), lesson.clauses.index(numbers[-1])
+        between = set(lesson.clauses[first : last + 1]).difference(numbers)
+        if any(not self.clauses[number].data for number in between):
+            return None
+        return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
+
+    def _tried(self, trial: _Trial, numbers: _Numbers, end: Details | None) -> tuple[Step, ...]:
         if end is None:
             refused, end = trial.one_by_one(numbers)
             if refused is not None:
                 steps = self.apart(numbers)
                 return tuple(refused if refused.numbers == s.numbers else s for s in steps)
         if len(numbers) > 1 and end:
-            for grouping in self._groupings(numbers, touches(lesson)):
+            for grouping in self._groupings(numbers, touches(trial.lesson)):
                 if steps := trial.grouped(grouping, end):
                     return steps
         return self.apart(numbers)
@@ -119,12 +144,17 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Clauses tried on copies of one table, each made anew."""
+    """Clauses tried on copies of one table, each made anew.
+
+    Attributes:
+        text: of a copy that looks as the table does; None: the table's own is read.
+    """
 
     scratch: Scratch
     clauses: Sequence[Clause]
     lesson: Lesson
     member: Member
+    text: Definition | None
 
     def one_by_one(self, numbers: _Numbers) -> tuple[Step | None, Details | None]:
         """How the table looks after all clauses, or the step that is refused on its copy.
@@ -209,7 +239,7 @@ class _Trial:
         return self._dialect.ask(self.scratch.connection, twin.table, joined, allowed)
 
     def _twin(self) -> AbstractContextManager[Twin]:
-        return self.scratch.twin(self.lesson.table, self.member)
+        return self.scratch.twin(self.lesson.table, self.member, self.text)
 
     @property
     def _dialect(self) -> Dialect:
@@ -219,14 +249,6 @@ class _Trial:
         """Raise an error again after which there is no session to go on with."""
         if self._dialect.is_connection_lost(error):
             raise error
-
-
-def _learned(lesson: Lesson, numbers: _Numbers, live: Details) -> Details | None:
-    """How a table looks after clauses, where it looks before them as when they were learned."""
-    first, last = lesson.clauses.index(numbers[0]), lesson.clauses.index(numbers[-1])
-    if lesson.clauses[first : last + 1] == numbers and details(lesson.states[first]) == live:
-        return details(lesson.states[last + 1])
-    return None
 
 
 def _keeps_order(grouping: Sequence[_Numbers], touched: Mapping[int, frozenset[Key]]) -> bool:
