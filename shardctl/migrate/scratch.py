@@ -46,7 +46,7 @@ class Scratch:
         if (copy := self._copy_of(name)) is None:
             return None
         found = self.dialect.structures(self.connection, [copy]).get(copy)
-        return found and found.referring(self._words())
+        return found and found.referring(self.words)
 
     def declared(self, name: str) -> Structure | None:
         """How a copy looks, its checks and foreign keys called as in the table and the revision."""
@@ -148,7 +148,7 @@ class Scratch:
     def _make(self, name: str) -> str | None:
         real = self._real(name)
         found = self.dialect.structures(self.source, [real]).get(real)
-        self.known[name] = found and found.referring(self._words())
+        self.known[name] = found and found.referring(self.words)
         if found is None:
             return None
         copy = self.name_of(name)
@@ -160,7 +160,9 @@ class Scratch:
         self.dialect.populate(self.connection, copy)
         return copy
 
-    def _words(self) -> dict[str, str]:
+    @property
+    def words(self) -> dict[str, str]:
+        """For `Structure.referring`: templates and copies under their families' words."""
         words = {family.template: f"<{name}>" for name, family in self.families.items()}
         words |= {
             copy: f"<{name}>" if name in self.families else name
@@ -187,7 +189,8 @@ class Twin:
     def structure(self) -> Structure:
         """How it looks now."""
         found = self.scratch.dialect.structures(self.scratch.connection, [self.table])[self.table]
-        return found.referring(references(self.scratch.families, self.month))
+        words = self.scratch.words | references(self.scratch.families, self.month)
+        return found.referring(words)
 
     def definition(self) -> Definition:
         """Its text now."""

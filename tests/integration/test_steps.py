@@ -269,6 +269,33 @@ def test_constraints_are_found_by_their_meaning_within_a_group(project: Project)
     assert names == {f"fk_room_{month[-6:]}" for month in MONTHS}
 
 
+def test_a_key_from_family_to_family_goes_along(tmp_path: Path, server_url: str) -> None:
+    project = Project.make(tmp_path, server_url, "t_order", "t_item")
+    items = [month.replace("order", "item") for month in MONTHS]
+    for table in ("t_order", *MONTHS, "t_item", *items):
+        project.sql(TABLE.format(table=table))
+    project.revision(
+        "r1",
+        'op.add_column("t_item", sa.Column("order_id_", sa.String(64)))\n'
+        'op.create_foreign_key("fk_order", "t_item", "t_order", ["order_id_"], ["order_id"])\n'
+        + INDEX.replace("t_order", "t_item"),
+    )
+    project.revision(
+        "r2",
+        'op.drop_constraint("fk_order", "t_item", type_="foreignkey")\n'
+        + (WIDER + HALL).replace("t_order", "t_item"),
+    )
+    assert sent(project.dry_run(), "pending")["t_item"]
+    found = ran(project)
+    assert [(clauses.count("+"), how) for clauses, how in found[items[0]]] == [
+        (2, "COPY"),
+        (2, "COPY"),
+    ]
+    for item in items:
+        assert differences(project.structure("t_item"), project.structure(item)) == ()
+    assert project.left_behind() == []
+
+
 def test_a_month_that_has_a_part_of_it_gets_the_rest_in_steps_of_its_own(project: Project) -> None:
     project.sql(f"ALTER TABLE {MONTHS[1]} ADD COLUMN room BIGINT")
     project.sql(f"ALTER TABLE {MONTHS[2]} MODIFY kind BIGINT NOT NULL DEFAULT 0")
