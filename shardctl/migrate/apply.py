@@ -105,19 +105,17 @@ class Application:
     def _steps(
         self, member: Member, stretch: tuple[int, ...], look: Mapping[str, Structure] | None
     ) -> tuple[Step, ...]:
-        """The steps of a stretch of clauses on one table, none of which its copy refuses."""
+        """The steps of a stretch of clauses on one table, judged by how it looks now."""
         if self.clauses[stretch[0]].algorithm is None:
             return self.steps.apart(stretch)
         look = self.site.look([member]) if look is None else look
-        steps = self.steps.of(member, stretch, details(look.get(member.table)))
-        for step in steps:
-            if step.refused:
-                self._tell(member, step, "failed", detail=step.refused)
-                raise StepFailed(self._refusal(member, step, step.refused))
-        return steps
+        return self.steps.of(member, stretch, details(look.get(member.table)))
 
     def _send(self, sender: Sender, member: Member, step: Step) -> None:
         self.lease.check()
+        if step.refused:
+            self._tell(member, step, "failed", detail=step.refused)
+            raise StepFailed(self._refusal(member, step, step.refused))
         dialect = self.site.database.dialect
         send = sender.data if self.clauses[step.numbers[0]].data else sender.structure
         try:

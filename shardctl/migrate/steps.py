@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TypeAlias
 
@@ -114,16 +114,15 @@ class Steps:
         return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
 
     def _tried(self, trial: _Trial, numbers: _Numbers, end: Details | None) -> tuple[Step, ...]:
-        if end is None:
-            refused, end = trial.one_by_one(numbers)
-            if refused is not None:
-                steps = self.apart(numbers)
-                return tuple(refused if refused.numbers == s.numbers else s for s in steps)
-        if len(numbers) > 1 and end:
-            for grouping in self._groupings(numbers, touches(trial.lesson)):
-                if steps := trial.grouped(grouping, end):
-                    return steps
-        return self.apart(numbers)
+        if end is not None and len(numbers) == 1:
+            return self.apart(numbers)
+        end = end or trial.end(numbers)
+        if end is None:  # the copy does not tell: then the table itself is to
+            return self.apart(numbers)
+        for grouping in self._groupings(numbers, touches(trial.lesson)):
+            if steps := trial.grouped(grouping, end):
+                return steps
+        return trial.apart(self.apart(numbers))
 
     def _groupings(
         self, numbers: _Numbers, touched: Mapping[int, frozenset[Key]]
@@ -156,27 +155,32 @@ class _Trial:
     member: Member
     text: Definition | None
 
-    def one_by_one(self, numbers: _Numbers) -> tuple[Step | None, Details | None]:
-        """How the table looks after all clauses, or the step that is refused on its copy.
-
-        None for both where the copy does not tell: then the table itself is to.
-        """
+    def end(self, numbers: _Numbers) -> Details | None:
+        """How the table looks after all clauses; None: its copy refuses one by any algorithm."""
         with self._twin() as twin:
-            for number in numbers:
-                expected = self.clauses[number].algorithm
+            try:
+                for number in numbers:
+                    self._ask(twin, (number,), self._dialect.algorithms)
+            except DBAPIError as error:
+                self._survived(error)
+                return None
+            except RevisionRefused:
+                return None
+            return details(twin.structure())
+
+    def apart(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Steps of one clause each; the first that is refused with its algorithm is marked."""
+        with self._twin() as twin:
+            for at, step in enumerate(steps):
                 try:
-                    found = self._asked(twin, (number,))
+                    found = Step(step.numbers, self._asked(twin, step.numbers))
+                    words = "it would rebuild the table" if self._rebuilds_only_so(found) else ""
                 except DBAPIError as error:
-                    if not self._dialect.is_algorithm_refused(error):
-                        self._survived(error)
-                        return None, None
-                    return Step((number,), expected, self._dialect.words(error)), None
-                except RevisionRefused:
-                    return None, None
-                if expected and found.rebuilds > expected.rebuilds:
-                    words = "it would rebuild the table"
-                    return Step((number,), expected, words), None
-            return None, details(twin.structure())
+                    self._survived(error)
+                    words = self._dialect.words(error)
+                if words:
+                    return (*steps[:at], replace(step, refused=words), *steps[at + 1 :])
+        return steps
 
     def grouped(self, grouping: Sequence[_Numbers], end: Details) -> tuple[Step, ...]:
         """The steps of a grouping, split where it is refused; none where it ends otherwise."""
@@ -231,12 +235,14 @@ class _Trial:
         used = [one for n in numbers if (one := self.clauses[n].algorithm)]
         places = [(one.name, one.lock) for one in ranked]
         worst = max(places.index((one.name, one.lock)) for one in used)
-        starting = [(self.clauses[n], self.lesson.before(n)) for n in numbers]
-        joined = Alteration.of(
-            self._dialect, starting, twin.names, twin.structure, twin.definition
-        ).joined
-        allowed = ranked[: worst + 1]
-        return self._dialect.ask(self.scratch.connection, twin.table, joined, allowed)
+        return self._ask(twin, numbers, ranked[: worst + 1])
+
+    def _ask(self, twin: Twin, numbers: _Numbers, allowed: Sequence[Algorithm]) -> Algorithm:
+        clauses = [(self.clauses[n], self.lesson.before(n)) for n in numbers]
+        names, structure, definition = twin.names, twin.structure, twin.definition
+        alteration = Alteration.of(self._dialect, clauses, names, structure, definition)
+        connection = self.scratch.connection
+        return self._dialect.ask(connection, twin.table, alteration.joined, allowed)
 
     def _twin(self) -> AbstractContextManager[Twin]:
         return self.scratch.twin(self.lesson.table, self.member, self.text)

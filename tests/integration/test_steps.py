@@ -388,6 +388,29 @@ def test_a_month_of_another_kind_stops_the_upgrade_before_it_is_touched(
     goes_on(project, message)
 
 
+@pytest.mark.parametrize(
+    "change", ["ADD FULLTEXT INDEX ix_text (body)", "ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8"]
+)
+def test_what_is_copied_on_every_month_is_copied_on_such_a_month_too(
+    project: Project, change: str
+) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} {change}")
+    project.revision("r1", ROOM + WIDER)
+    assert ran(project)[MONTHS[1]] == [("room + bigint", "COPY")]
+
+
+def test_what_comes_before_a_clause_that_is_refused_is_done(project: Project) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} ADD FULLTEXT INDEX ix_text (body)")
+    project.revision("r1", INDEX + ROOM + ROOM_INDEX)
+    with pytest.raises(StepFailed, match=f"{MONTHS[1]}: clause 2 of r1") as caught:
+        project.upgrade()
+    rows = {number for number, table in project.ledger_rows("r1") if table == MONTHS[1]}
+    assert rows == {0}
+    project.sql(str(caught.value).splitlines()[-1].strip().removesuffix(";"))
+    (outcome,) = project.upgrade().outcomes
+    assert (outcome.found[MONTHS[1]], outcome.ran[MONTHS[1]]) == ((1,), (2,))
+
+
 def test_what_only_the_month_itself_can_tell_is_found_when_it_is_run(project: Project) -> None:
     """A FULLTEXT index leaves a hidden column behind that no copy has."""
     project.sql(
