@@ -22,7 +22,8 @@ from shardctl.migrate.failure import failure, lost, refusal, said
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Step, Steps, stretches
+from shardctl.migrate.steps import Steps, stretches
+from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
 from shardctl.report import Finished, Started, State, TableDone
 from shardctl.structure import Structure

@@ -10,7 +10,8 @@ from shardctl.clause import Clause
 from shardctl.ledger import rows_of
 from shardctl.migrate.locate import Details, Lesson, details, projected
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Step, Steps, stretches
+from shardctl.migrate.steps import Steps, stretches
+from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 
 

@@ -17,7 +17,8 @@ from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.preview import Foresight
 from shardctl.migrate.scratch import scratch
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Step, Steps
+from shardctl.migrate.steps import Steps
+from shardctl.migrate.trial import Step
 from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
 from shardctl.report import State

@@ -338,7 +338,7 @@ def stopped(project: Project) -> str:
         project.upgrade()
     message = str(caught.value)
     assert caught.value.exit_code == 4
-    assert message.startswith(f"{MONTHS[1]}: clause 1 of r1 r1 was to be INSTANT")
+    assert message.startswith(f"{MONTHS[1]}: clause 1 of r1 r1 cannot be INSTANT here")
     has = {
         table: "room" in [column.name for column in project.structure(table).columns]
         for table in ("t_order", *MONTHS)
@@ -397,6 +397,21 @@ def test_what_is_copied_on_every_month_is_copied_on_such_a_month_too(
     project.sql(f"ALTER TABLE {MONTHS[1]} {change}")
     project.revision("r1", ROOM + WIDER)
     assert ran(project)[MONTHS[1]] == [("room + bigint", "COPY")]
+
+
+def test_what_is_refused_by_the_same_algorithm_is_to_be_done_by_hand_at_once(
+    project: Project,
+) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} ROW_FORMAT=COMPRESSED")
+    project.revision("r1", ROOM + INDEX + HALL)
+    events = project.dry_run()
+    assert sent(events, "failed") == {MONTHS[1]: [("room + hall", "INSTANT")]}
+    assert len(sent(events, "pending")[MONTHS[1]]) == 1
+    with pytest.raises(StepFailed, match=f"{MONTHS[1]}: clauses 1, 3 of r1") as caught:
+        project.upgrade()
+    project.sql(str(caught.value).splitlines()[-1].strip().removesuffix(";"))
+    (outcome,) = project.upgrade().outcomes
+    assert (outcome.found[MONTHS[1]], outcome.ran[MONTHS[1]]) == ((0, 2), (1,))
 
 
 def test_what_comes_before_a_clause_that_is_refused_is_done(project: Project) -> None:
