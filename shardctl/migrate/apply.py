@@ -25,7 +25,8 @@ from shardctl.migrate.held import LATER, given_up, held_by, once_free
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Step, Steps, stretches
+from shardctl.migrate.steps import Steps, stretches
+from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
 from shardctl.report import Finished, Started, State, TableDone
 from shardctl.structure import Structure
@@ -159,19 +160,17 @@ class Application:
     def _steps(
         self, member: Member, stretch: tuple[int, ...], look: Mapping[str, Structure] | None
     ) -> tuple[Step, ...]:
-        """The steps of a stretch of clauses on one table, none of which its copy refuses."""
+        """The steps of a stretch of clauses on one table, judged by how it looks now."""
         if self.clauses[stretch[0]].algorithm is None:
             return self.steps.apart(stretch)
         look = self.site.look([member]) if look is None else look
-        steps = self.steps.of(member, stretch, details(look.get(member.table)))
-        for step in steps:
-            if step.refused:
-                self._tell(member, step, "failed", detail=step.refused)
-                raise StepFailed(self._refusal(member, step, step.refused))
-        return steps
+        return self.steps.of(member, stretch, details(look.get(member.table)))
 
     def _send(self, sender: Sender, member: Member, table: str, step: Step) -> None:
         """Run one step; where others are in the way, look at the table and try again."""
+        if step.refused:
+            self._tell(member, step, "failed", detail=step.refused)
+            raise StepFailed(self._refusal(member, step, step.refused))
         dialect = self.site.database.dialect
         send = sender.data if self.clauses[step.numbers[0]].data else sender.structure
         for pause in (*self.gate.restraint.pauses(), None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardctl.migrate.steps import Step
+from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Revision
 
 
@@ -37,10 +37,10 @@ def refusal(where: str, step: Step, revision: Revision, words: str, by_hand: str
         by_hand: the statement without a demand.
     """
     return (
-        f"{where}: {said(step)} of {revision} was to be {step.algorithm}, as on a copy of the "
-        f"template, and cannot be here: {words}\n"
-        "What was done before is recorded, and this table is as it was. Alter it by hand when it "
-        "may take its time, then run again, which finds it done and goes on (shardctl upgrade "
-        "--dry-run names more such tables):\n"
+        f"{where}: {said(step)} of {revision} cannot be {step.algorithm} here, as on a copy of the "
+        f"template: {words}\n"
+        "What was done before is recorded. Alter this table by hand when it may take its time, "
+        "then run again, which finds it done and goes on (shardctl upgrade --dry-run names more "
+        "such tables):\n"
         f"  {by_hand};"
     )

@@ -23,6 +23,7 @@ from shardctl.clause import (
     Part,
     Sql,
 )
+from shardctl.dialects import Definition
 from shardctl.errors import AccessDenied, RevisionRefused
 from shardctl.migrate.alteration import (
     Alteration,
@@ -49,11 +50,13 @@ class Learned:
         states: by table name, how it looks before the first clause that concerns it and after
             each.
         shown: for each clause, the SQL as the template gets it.
+        texts: by table name, the text of its copy before each clause that concerns it.
     """
 
     clauses: tuple[Clause, ...]
     states: dict[str, tuple[Structure | None, ...]]
     shown: tuple[str, ...]
+    texts: dict[str, tuple[Definition | None, ...]]
 
 
 def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
@@ -65,12 +68,14 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         RevisionRefused: a clause's table does not exist, or the server refuses a clause.
     """
     states: dict[str, list[Structure | None]] = {}
+    texts: dict[str, list[Definition | None]] = {}
     judged: list[Clause] = []
     shown: list[str] = []
     for number, clause in enumerate(clauses):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
+            texts.setdefault(name, []).append(scratch.definition(name))
         before = states[clause.table][-1] if clause.table else None
         text, algorithm = _try(clause, before, scratch, number)
         shown.append(text)
@@ -81,7 +86,10 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
             clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
         judged.append(replace(clause, algorithm=algorithm))
     return Learned(
-        tuple(judged), {name: tuple(seen) for name, seen in states.items()}, tuple(shown)
+        tuple(judged),
+        {name: tuple(seen) for name, seen in states.items()},
+        tuple(shown),
+        {name: tuple(read) for name, read in texts.items()},
     )
 
 

@@ -99,6 +99,8 @@ def touches(lesson: Lesson) -> dict[int, frozenset[Key]]:
 def projected(lesson: Lesson, live: Details) -> dict[Key, object]:
     """How a table will look after the revision, told from how it looks now."""
     states = [details(state) for state in lesson.states]
+    if live == states[0]:
+        return states[-1]
     after = dict(live)
     for before, now in pairwise(states):
         for key in _touched(before, now):

@@ -46,7 +46,7 @@ class Scratch:
         if (copy := self._copy_of(name)) is None:
             return None
         found = self.dialect.structures(self.connection, [copy]).get(copy)
-        return found and found.referring(self._words())
+        return found and found.referring(self.words)
 
     def declared(self, name: str) -> Structure | None:
         """How a copy looks, its checks and foreign keys called as in the table and the revision."""
@@ -105,19 +105,21 @@ class Scratch:
         return f"{PREFIX}{self.token}_{list(self.copies).index(name)}"
 
     @contextmanager
-    def twin(self, family: str, member: Member) -> Iterator[Twin]:
-        """An empty copy of one table as it is now, for one trial; it is gone afterwards.
+    def twin(self, family: str, member: Member, text: Definition | None = None) -> Iterator[Twin]:
+        """An empty copy of one table, for one trial; it is gone afterwards.
 
         Args:
             family: the family's or plain table's name, as clauses say it.
+            text: that of a copy which looks as the table will; None: as the table is now.
         """
         self.twins += 1
         tag = f"_{self.token}_{self.twins}"
         name = f"{PREFIX}{self.token}_{self.twins}_twin"
         own = names_for(self.families, member, self.dialect)
-        source = self.dialect.definition(self.connection, member.table)
+        source = text or self.dialect.definition(self.connection, member.table)
+        old = self._tag if text else own.tag
         try:
-            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=own.tag):
+            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=old):
                 execute(self.connection, statement)
             yield Twin(self, name, Names({**own.tables, family: name}, tag=tag), member.month)
         finally:
@@ -146,7 +148,7 @@ class Scratch:
     def _make(self, name: str) -> str | None:
         real = self._real(name)
         found = self.dialect.structures(self.source, [real]).get(real)
-        self.known[name] = found and found.referring(self._words())
+        self.known[name] = found and found.referring(self.words)
         if found is None:
             return None
         copy = self.name_of(name)
@@ -158,7 +160,9 @@ class Scratch:
         self.dialect.populate(self.connection, copy)
         return copy
 
-    def _words(self) -> dict[str, str]:
+    @property
+    def words(self) -> dict[str, str]:
+        """For `Structure.referring`: templates and copies under their families' words."""
         words = {family.template: f"<{name}>" for name, family in self.families.items()}
         words |= {
             copy: f"<{name}>" if name in self.families else name
@@ -185,7 +189,8 @@ class Twin:
     def structure(self) -> Structure:
         """How it looks now."""
         found = self.scratch.dialect.structures(self.scratch.connection, [self.table])[self.table]
-        return found.referring(references(self.scratch.families, self.month))
+        words = self.scratch.words | references(self.scratch.families, self.month)
+        return found.referring(words)
 
     def definition(self) -> Definition:
         """Its text now."""

@@ -10,47 +10,24 @@ refuses it, it is split. Each distinct structure is tried once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TypeAlias
-
-from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member
-from shardctl.clause import Algorithm, Clause
-from shardctl.dialects import Dialect
-from shardctl.errors import RevisionRefused
-from shardctl.migrate.alteration import Alteration
+from shardctl.clause import Clause
+from shardctl.dialects import Definition
 from shardctl.migrate.locate import Details, Lesson, details, touches
-from shardctl.migrate.scratch import Scratch, Twin
+from shardctl.migrate.scratch import Scratch
+from shardctl.migrate.trial import Numbers, Step, Trial
 from shardctl.structure import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement.
-
-    Attributes:
-        numbers: the clauses in it, in order.
-        algorithm: how the server is to carry it out, or else refuse it; None: as it chooses.
-        refused: the server's words, where it refused this on a copy of the table; "" elsewhere.
-    """
-
-    numbers: tuple[int, ...]
-    algorithm: Algorithm | None = None
-    refused: str = ""
-
-
-_Numbers: TypeAlias = tuple[int, ...]
-
-
-def stretches(numbers: Sequence[int], clauses: Sequence[Clause]) -> tuple[_Numbers, ...]:
+def stretches(numbers: Sequence[int], clauses: Sequence[Clause]) -> tuple[Numbers, ...]:
     """Clauses that may go together, in order; one without an algorithm of ours stands alone.
 
     So data clauses are barriers.
     """
-    found: list[_Numbers] = []
+    found: list[Numbers] = []
     for joinable, run in groupby(numbers, key=lambda number: clauses[number].algorithm is not None):
         together = tuple(run)
         found += [together] if joinable else [(number,) for number in together]
@@ -59,50 +36,74 @@ def stretches(numbers: Sequence[int], clauses: Sequence[Clause]) -> tuple[_Numbe
 
 @dataclass(slots=True)
 class Steps:
-    """The steps of one revision; what was tried for one table holds for all that look like it."""
+    """The steps of one revision; what was tried for one table holds for all that look like it.
+
+    Attributes:
+        texts: by table name, the text of its copy before each clause that concerns it; empty
+            where the revision was not learned just now.
+    """
 
     scratch: Scratch
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
-    known: dict[tuple[_Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
+    texts: Mapping[str, Sequence[Definition | None]]
+    known: dict[tuple[Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
         default_factory=dict
     )
 
-    def apart(self, numbers: _Numbers) -> tuple[Step, ...]:
+    def apart(self, numbers: Numbers) -> tuple[Step, ...]:
         """One step a clause."""
         return tuple(Step((number,), self.clauses[number].algorithm) for number in numbers)
 
-    def of(self, member: Member, numbers: _Numbers, live: Details) -> tuple[Step, ...]:
+    def of(
+        self, member: Member, numbers: Numbers, live: Details, *, foreseen: bool = False
+    ) -> tuple[Step, ...]:
         """The steps in which a table gets a stretch of clauses.
 
         Args:
-            live: how it looks now.
+            live: how it looks.
+            foreseen: it does not look so yet; its clauses are then told one by one where no copy
+                that does is at hand.
         """
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
         key = numbers, frozenset(live.items())
         if key not in self.known:
-            self.known[key] = self._tried(member, numbers, live)
+            lesson = self.lessons[self.clauses[numbers[0]].table]
+            end = self.after(numbers, live)
+            texts = self.texts.get(lesson.table)
+            text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
+            if foreseen and text is None:
+                return self.apart(numbers)
+            trial = Trial(self.scratch, self.clauses, lesson, member, text)
+            self.known[key] = self._tried(trial, numbers, end)
         return self.known[key]
 
-    def _tried(self, member: Member, numbers: _Numbers, live: Details) -> tuple[Step, ...]:
-        lesson = self.lessons[self.clauses[numbers[0]].table]
-        end = _learned(lesson, numbers, live)
-        trial = _Trial(self.scratch, self.clauses, lesson, member)
-        if end is None:
-            refused, end = trial.one_by_one(numbers)
-            if refused is not None:
-                steps = self.apart(numbers)
-                return tuple(refused if refused.numbers == s.numbers else s for s in steps)
-        if len(numbers) > 1 and end:
-            for grouping in self._groupings(numbers, touches(lesson)):
-                if steps := trial.grouped(grouping, end):
-                    return steps
-        return self.apart(numbers)
+    def after(self, numbers: Numbers, live: Details) -> Details | None:
+        """How a table looks after clauses; None where it does not look as they were learned."""
+        lesson = self.lessons.get(self.clauses[numbers[0]].table)
+        if lesson is None:
+            return live
+        first, last = lesson.clauses.index(numbers[0]), lesson.clauses.index(numbers[-1])
+        between = set(lesson.clauses[first : last + 1]).difference(numbers)
+        if any(not self.clauses[number].data for number in between):
+            return None
+        return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
+
+    def _tried(self, trial: Trial, numbers: Numbers, end: Details | None) -> tuple[Step, ...]:
+        if end is not None and len(numbers) == 1:
+            return self.apart(numbers)
+        end = end or trial.end(numbers)
+        if end is None:  # the copy does not tell: then the table itself is to
+            return self.apart(numbers)
+        for grouping in self._groupings(numbers, touches(trial.lesson)):
+            if steps := trial.grouped(grouping, end):
+                return steps
+        return trial.judged(self.apart(numbers))
 
     def _groupings(
-        self, numbers: _Numbers, touched: Mapping[int, frozenset[Key]]
-    ) -> Iterator[tuple[_Numbers, ...]]:
+        self, numbers: Numbers, touched: Mapping[int, frozenset[Key]]
+    ) -> Iterator[tuple[Numbers, ...]]:
         """The ways to group clauses, the best first."""
         used = {number: self.clauses[number].algorithm for number in numbers}
         if any(algorithm and algorithm.rebuilds for algorithm in used.values()):
@@ -111,125 +112,13 @@ class Steps:
         ranked = self.scratch.dialect.algorithms
         groups = [tuple(n for n in numbers if used[n] == one) for one in ranked]
         cheapest_first = tuple(group for group in groups if group)
-        for grouping in (cheapest_first, cheapest_first[::-1]):
+        neighbours = tuple(tuple(run) for _, run in groupby(numbers, key=used.__getitem__))
+        for grouping in dict.fromkeys((cheapest_first, cheapest_first[::-1], neighbours)):
             if _keeps_order(grouping, touched):
                 yield grouping
-        yield tuple(tuple(run) for _, run in groupby(numbers, key=used.__getitem__))
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Clauses tried on copies of one table, each made anew."""
-
-    scratch: Scratch
-    clauses: Sequence[Clause]
-    lesson: Lesson
-    member: Member
-
-    def one_by_one(self, numbers: _Numbers) -> tuple[Step | None, Details | None]:
-        """How the table looks after all clauses, or the step that is refused on its copy.
-
-        None for both where the copy does not tell: then the table itself is to.
-        """
-        with self._twin() as twin:
-            for number in numbers:
-                expected = self.clauses[number].algorithm
-                try:
-                    found = self._asked(twin, (number,))
-                except DBAPIError as error:
-                    if not self._dialect.is_algorithm_refused(error):
-                        self._survived(error)
-                        return None, None
-                    return Step((number,), expected, self._dialect.words(error)), None
-                except RevisionRefused:
-                    return None, None
-                if expected and found.rebuilds > expected.rebuilds:
-                    words = "it would rebuild the table"
-                    return Step((number,), expected, words), None
-            return None, details(twin.structure())
-
-    def grouped(self, grouping: Sequence[_Numbers], end: Details) -> tuple[Step, ...]:
-        """The steps of a grouping, split where it is refused; none where it ends otherwise."""
-        steps: list[Step] = []
-        with self._twin() as twin:
-            for group in grouping:
-                rest = group
-                while rest:
-                    step = self._longest(twin, rest)
-                    if step is None or self._rebuilds_only_so(step):
-                        return ()
-                    steps.append(step)
-                    rest = rest[len(step.numbers) :]
-            return tuple(steps) if details(twin.structure()) == end else ()
-
-    def _longest(self, twin: Twin, numbers: _Numbers) -> Step | None:
-        """As many clauses as the server takes in one statement, from the first on."""
-        for size in range(self._unambiguous(numbers), 0, -1):
-            part = numbers[:size]
-            try:
-                return Step(part, self._asked(twin, part))
-            except DBAPIError as error:
-                self._survived(error)
-            except RevisionRefused:  # a column that an earlier clause adds
-                pass
-        return None
-
-    def _rebuilds_only_so(self, step: Step) -> bool:
-        """Whether clauses rebuild the table together, of which none does by itself."""
-        used = [self.clauses[number].algorithm for number in step.numbers]
-        alone = any(algorithm and algorithm.rebuilds for algorithm in used)
-        return step.algorithm is not None and step.algorithm.rebuilds and not alone
-
-    def _unambiguous(self, numbers: _Numbers) -> int:
-        """How many clauses, from the first on, mean the same column by every name.
-
-        In one ALTER TABLE names mean the columns as they were before; one by one, a name that
-        was given up may mean another column already.
-        """
-        touched = touches(self.lesson)
-        given: set[Key] = set()
-        for size, number in enumerate(numbers):
-            names = {key for key in touched[number] if key[0] == "column" and len(key) == 2}
-            if names & given:
-                return size
-            given |= names
-        return len(numbers)
-
-    def _asked(self, twin: Twin, numbers: _Numbers) -> Algorithm:
-        """Alter the copy by clauses in one statement, as cheaply as the dearest of them is."""
-        ranked = self._dialect.algorithms
-        used = [one for n in numbers if (one := self.clauses[n].algorithm)]
-        places = [(one.name, one.lock) for one in ranked]
-        worst = max(places.index((one.name, one.lock)) for one in used)
-        starting = [(self.clauses[n], self.lesson.before(n)) for n in numbers]
-        joined = Alteration.of(
-            self._dialect, starting, twin.names, twin.structure, twin.definition
-        ).joined
-        allowed = ranked[: worst + 1]
-        return self._dialect.ask(self.scratch.connection, twin.table, joined, allowed)
-
-    def _twin(self) -> AbstractContextManager[Twin]:
-        return self.scratch.twin(self.lesson.table, self.member)
-
-    @property
-    def _dialect(self) -> Dialect:
-        return self.scratch.dialect
-
-    def _survived(self, error: DBAPIError) -> None:
-        """Raise an error again after which there is no session to go on with."""
-        if self._dialect.is_connection_lost(error):
-            raise error
-
-
-def _learned(lesson: Lesson, numbers: _Numbers, live: Details) -> Details | None:
-    """How a table looks after clauses, where it looks before them as when they were learned."""
-    first, last = lesson.clauses.index(numbers[0]), lesson.clauses.index(numbers[-1])
-    if lesson.clauses[first : last + 1] == numbers and details(lesson.states[first]) == live:
-        return details(lesson.states[last + 1])
-    return None
-
-
-def _keeps_order(grouping: Sequence[_Numbers], touched: Mapping[int, frozenset[Key]]) -> bool:
+def _keeps_order(grouping: Sequence[Numbers], touched: Mapping[int, frozenset[Key]]) -> bool:
     """Whether every clause stays behind the earlier ones that touch what it touches."""
     order = [number for group in grouping for number in group]
     return not any(

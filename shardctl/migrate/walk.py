@@ -20,7 +20,8 @@ from shardctl.migrate.preview import Foresight
 from shardctl.migrate.restraint import Restraint
 from shardctl.migrate.scratch import scratch
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Step, Steps, stretches
+from shardctl.migrate.steps import Steps
+from shardctl.migrate.trial import Step
 from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
 from shardctl.report import State
@@ -71,7 +72,7 @@ class Walk:
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
-        steps = Steps(self.preparer.scratch, prepared.clauses, lessons)
+        steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
         if self.lease is None:
             return self._foreseen(prepared, works, steps)
         wait, database = self.restraint.lock_wait, self.site.database
@@ -140,8 +141,7 @@ class Walk:
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
         for work in works:
             found: list[tuple[Step, State]] = [(Step((number,)), "found") for number in work.found]
-            for stretch in stretches(work.todo, prepared.clauses):
-                found += [(step, "pending") for step in self._steps(work, stretch, steps)]
+            found += [(step, "pending") for step in self.foresight.steps(work, steps)]
             for step, state in sorted(found, key=lambda each: each[0].numbers):
                 sql, *further = [prepared.shown[number] for number in step.numbers]
                 self.site.report(
@@ -156,13 +156,6 @@ class Walk:
                     )
                 )
         return outcome_of(prepared.revision, prepared.shown, works)
-
-    def _steps(self, work: Work, stretch: tuple[int, ...], steps: Steps) -> tuple[Step, ...]:
-        """The steps of a stretch; its clauses apart where the table will look otherwise by then."""
-        if steps.clauses[stretch[0]].data:
-            return steps.apart(stretch)
-        live = self.foresight.seen.pop(work.member.table, None)
-        return steps.of(work.member, stretch, live) if live else steps.apart(stretch)
 
 
 @contextmanager

@@ -269,6 +269,33 @@ def test_constraints_are_found_by_their_meaning_within_a_group(project: Project)
     assert names == {f"fk_room_{month[-6:]}" for month in MONTHS}
 
 
+def test_a_key_from_family_to_family_goes_along(tmp_path: Path, server_url: str) -> None:
+    project = Project.make(tmp_path, server_url, "t_order", "t_item")
+    items = [month.replace("order", "item") for month in MONTHS]
+    for table in ("t_order", *MONTHS, "t_item", *items):
+        project.sql(TABLE.format(table=table))
+    project.revision(
+        "r1",
+        'op.add_column("t_item", sa.Column("order_id_", sa.String(64)))\n'
+        'op.create_foreign_key("fk_order", "t_item", "t_order", ["order_id_"], ["order_id"])\n'
+        + INDEX.replace("t_order", "t_item"),
+    )
+    project.revision(
+        "r2",
+        'op.drop_constraint("fk_order", "t_item", type_="foreignkey")\n'
+        + (WIDER + HALL).replace("t_order", "t_item"),
+    )
+    assert sent(project.dry_run(), "pending")["t_item"]
+    found = ran(project)
+    assert [(clauses.count("+"), how) for clauses, how in found[items[0]]] == [
+        (2, "COPY"),
+        (2, "COPY"),
+    ]
+    for item in items:
+        assert differences(project.structure("t_item"), project.structure(item)) == ()
+    assert project.left_behind() == []
+
+
 def test_a_month_that_has_a_part_of_it_gets_the_rest_in_steps_of_its_own(project: Project) -> None:
     project.sql(f"ALTER TABLE {MONTHS[1]} ADD COLUMN room BIGINT")
     project.sql(f"ALTER TABLE {MONTHS[2]} MODIFY kind BIGINT NOT NULL DEFAULT 0")
@@ -283,7 +310,7 @@ def test_a_month_that_has_a_part_of_it_gets_the_rest_in_steps_of_its_own(project
 def test_a_dry_run_foresees_the_very_steps_that_are_run(project: Project) -> None:
     project.sql(f"ALTER TABLE {MONTHS[1]} ADD COLUMN room BIGINT")
     project.revision("r1", ROOM + INDEX + WIDER)
-    project.revision("r2", HALL + ROOM_INDEX)
+    project.revision("r2", HALL + ROOM_INDEX + UPDATE + NULLABLE + FULLTEXT)
     foreseen = sent(project.dry_run(), "pending")
     assert project.left_behind() == []
     assert foreseen == ran(project)
@@ -311,7 +338,7 @@ def stopped(project: Project) -> str:
         project.upgrade()
     message = str(caught.value)
     assert caught.value.exit_code == 4
-    assert message.startswith(f"{MONTHS[1]}: clause 1 of r1 r1 was to be INSTANT")
+    assert message.startswith(f"{MONTHS[1]}: clause 1 of r1 r1 cannot be INSTANT here")
     has = {
         table: "room" in [column.name for column in project.structure(table).columns]
         for table in ("t_order", *MONTHS)
@@ -359,6 +386,44 @@ def test_a_month_of_another_kind_stops_the_upgrade_before_it_is_touched(
     assert re.search(r"\(184[56]\)", message)
     assert project.ledger_rows("r1").keys() == {(0, "t_order"), (0, MONTHS[0])}
     goes_on(project, message)
+
+
+@pytest.mark.parametrize(
+    "change", ["ADD FULLTEXT INDEX ix_text (body)", "ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8"]
+)
+def test_what_is_copied_on_every_month_is_copied_on_such_a_month_too(
+    project: Project, change: str
+) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} {change}")
+    project.revision("r1", ROOM + WIDER)
+    assert ran(project)[MONTHS[1]] == [("room + bigint", "COPY")]
+
+
+def test_what_is_refused_by_the_same_algorithm_is_to_be_done_by_hand_at_once(
+    project: Project,
+) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} ROW_FORMAT=COMPRESSED")
+    project.revision("r1", ROOM + INDEX + HALL)
+    events = project.dry_run()
+    assert sent(events, "failed") == {MONTHS[1]: [("room + hall", "INSTANT")]}
+    assert len(sent(events, "pending")[MONTHS[1]]) == 1
+    with pytest.raises(StepFailed, match=f"{MONTHS[1]}: clauses 1, 3 of r1") as caught:
+        project.upgrade()
+    project.sql(str(caught.value).splitlines()[-1].strip().removesuffix(";"))
+    (outcome,) = project.upgrade().outcomes
+    assert (outcome.found[MONTHS[1]], outcome.ran[MONTHS[1]]) == ((0, 2), (1,))
+
+
+def test_what_comes_before_a_clause_that_is_refused_is_done(project: Project) -> None:
+    project.sql(f"ALTER TABLE {MONTHS[1]} ADD FULLTEXT INDEX ix_text (body)")
+    project.revision("r1", INDEX + ROOM + ROOM_INDEX)
+    with pytest.raises(StepFailed, match=f"{MONTHS[1]}: clause 2 of r1") as caught:
+        project.upgrade()
+    rows = {number for number, table in project.ledger_rows("r1") if table == MONTHS[1]}
+    assert rows == {0}
+    project.sql(str(caught.value).splitlines()[-1].strip().removesuffix(";"))
+    (outcome,) = project.upgrade().outcomes
+    assert (outcome.found[MONTHS[1]], outcome.ran[MONTHS[1]]) == ((1,), (2,))
 
 
 def test_what_only_the_month_itself_can_tell_is_found_when_it_is_run(project: Project) -> None:
