@@ -31,6 +31,12 @@ EXACT: Final = 2**53
 """JavaScript reads integers up to this one exactly; larger ones leave as text."""
 
 
+LATER: Final = "it is not known whether this was done: send the same request again"
+"""The detail of an answer that is none."""
+
+_PROBLEM: Final[Mapping[str, str]] = {"Content-Type": "application/problem+json"}
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An HTTP answer, for whatever framework sends it.
@@ -77,8 +83,12 @@ def reply(
         case InvalidId():
             return _problem(HTTPStatus.BAD_REQUEST, result)
         case Unsettled() | MonthMissing():
-            headers = {"Retry-After": str(retry_after)}
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, result, headers)
+            return Reply(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                # Not the error's own words, which name servers and tables: log those.
+                {"title": type(result).__name__, "status": 503, "detail": LATER},
+                {**_PROBLEM, "Retry-After": str(retry_after)},
+            )
     raise result
 
 
@@ -114,11 +124,6 @@ def json_value(value: Any) -> Any:
     return str(value)
 
 
-def _problem(
-    status: int,
-    error: ShardctlError,
-    headers: Mapping[str, str] | None = None,
-    **members: Any,
-) -> Reply:
+def _problem(status: int, error: ShardctlError, **members: Any) -> Reply:
     body = {"title": type(error).__name__, "status": int(status), "detail": str(error), **members}
-    return Reply(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
+    return Reply(status, body, _PROBLEM)

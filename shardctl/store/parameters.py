@@ -94,7 +94,7 @@ class Parameters:
         if unknown := {*without, *secret} - set(table.c.keys()):
             raise ConfigError(f"{table.name} has no column {', '.join(sorted(unknown))}")
         counted = [
-            column for column in table.c if column.key not in without and not _fills_itself(column)
+            column for column in table.c if column.key not in without and not fills_itself(column)
         ]
         return cls(
             tuple(
@@ -121,7 +121,7 @@ class Parameters:
         return found
 
 
-def _fills_itself(column: Column[Any]) -> bool:
+def fills_itself(column: Column[Any]) -> bool:
     """Whether the server computes it or numbers its rows, or every UPDATE sets it."""
     numbered = column.table is not None and column is column.table.autoincrement_column
     updated = column.onupdate is not None or column.server_onupdate is not None

@@ -7,13 +7,30 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, delete, insert, update
-from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy import (
+    Column,
+    Connection,
+    DefaultClause,
+    String,
+    Table,
+    delete,
+    insert,
+    literal,
+    null,
+    text,
+    update,
+)
+from sqlalchemy.sql.schema import (
+    CallableColumnDefault,
+    ColumnElementColumnDefault,
+    ScalarElementColumnDefault,
+)
 
 from shardctl.errors import ConfigError
 from shardctl.ledger.absent import wanted
 from shardctl.ledger.schema import journal
 from shardctl.store.insert import Row
+from shardctl.store.parameters import fills_itself
 from shardctl.store.request import Request, Requests
 from shardctl.store.undo import undoing
 from shardctl.tables import MonthlyTable
@@ -80,6 +97,9 @@ class Reopening:
     def reopen(self, connection: Connection, request: Request, found: Row) -> bool:
         """Write what the row was to the journal, and the request in its place.
 
+        Columns that it does not give get their default, as those of a new row do; but those whose
+        default a function makes, and those that the server fills in, keep what they have.
+
         False where its state was changed meanwhile, which the lock under which it was read
         prevents within a transaction.
 
@@ -88,9 +108,9 @@ class Reopening:
             ConfigError: the request gives no state, and the declared column has no default.
         """
         table = request.table
-        values = {n: value for n, value in request.values.items() if n not in self.kept}
-        values[self.state] = self._state(request)
-        if values[self.state] is _UNKNOWN:
+        given = {**_as_new(table, connection.dialect.name), **request.values}
+        values = {name: value for name, value in given.items() if name not in self.kept}
+        if self.state not in values:
             raise ConfigError(
                 f"{request.what}: it is tried again as new; give its {self.state}, since the "
                 "declared column has no default"
@@ -119,6 +139,27 @@ class Reopening:
             kept = connection.execute(row)
         assert kept.inserted_primary_key is not None  # the table has one
         return kept.inserted_primary_key[0]
+
+
+def _as_new(table: Table, dialect: str) -> dict[str, Any]:
+    """What a new row has in columns that are not given, as far as an UPDATE can say it."""
+    found: dict[str, Any] = {}
+    for column in table.c:
+        default, there = column.default, column.server_default
+        if fills_itself(column) or isinstance(default, CallableColumnDefault):
+            continue
+        if isinstance(default, ScalarElementColumnDefault | ColumnElementColumnDefault):
+            found[column.key] = default.arg
+        elif isinstance(there, DefaultClause):
+            found[column.key] = text("DEFAULT") if dialect != "sqlite" else _literal(there.arg)
+        elif there is None and column.nullable:
+            found[column.key] = null()
+    return found
+
+
+def _literal(default: Any) -> Any:
+    """A server's default as an expression, for SQLite, whose UPDATE has no word for it."""
+    return literal(default, String()) if isinstance(default, str) else default
 
 
 def as_text(table: Table, row: Row) -> str:

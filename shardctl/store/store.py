@@ -54,6 +54,7 @@ class Store(ExistingRows):
             `{1: (2, 4), 2: (3,)}`; for `advance`.
         reopen_from: states of rows that had ended invalid: `create` tries them again under their
             number as new, whatever their parameters were, and keeps what they were in the journal.
+            Columns that are not given, mutable ones too, get their default again.
         placing: how a row finds its month where its ID bears no gene; by default, by the add-time
             that the caller repeats.
         retry: how often a transaction of the store's own is repeated.

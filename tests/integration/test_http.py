@@ -141,10 +141,12 @@ def instant_of(order: dict[str, Any]) -> Any:
     return ORDERS.span(order["order_id"])[0]
 
 
-@pytest.mark.parametrize("error", [InDoubt("?"), NotStored("locked")])
+@pytest.mark.parametrize("error", [InDoubt("lost 10.0.0.7"), NotStored("no 10.0.0.7")])
 def test_what_is_not_known_is_never_told_as_a_failure(error: InDoubt | NotStored) -> None:
     answer = reply(error, retry_after=5)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.body["title"] == type(error).__name__
+    assert "10.0.0.7" not in str(answer.body)  # what the server said is for the log
 
 
 def test_other_parameters_may_be_told_as_the_ietf_has_it() -> None:

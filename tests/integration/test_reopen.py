@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     select,
+    text,
     update,
 )
 
@@ -264,12 +265,38 @@ def test_an_order_is_reopened_in_the_month_where_it_is(engine: Engine, placing: 
 def test_a_state_that_cannot_be_reopened_is_refused() -> None:
     with pytest.raises(ConfigError, match="new rows of t_order have status 1"):
         store_of(reopen_from=(PENDING, INVALID))
-    for text in (INVALID, "invalid"):
+    for one in (INVALID, "invalid"):
         with pytest.raises(ConfigError, match="a list of states"):
-            store_of(reopen_from=text)
+            store_of(reopen_from=one)
     for state in ("", "colour"):
         with pytest.raises(ShardctlError, match="column"):
             store_of(state=state)
+
+
+def test_columns_that_are_not_given_again_are_as_in_a_new_row(url: str) -> None:
+    declared = Table(
+        "t_order",
+        MetaData(),
+        Column("order_id", String(28), primary_key=True),
+        Column("note", String(9)),
+        Column("kind", Integer, nullable=False, server_default="3"),
+        Column("rank", Integer, nullable=False, server_default=text("4")),
+        Column("size", Integer, default=5),
+        Column("reason", String(9)),
+        Column("status", Integer, nullable=False, server_default=text("1")),
+    )
+    table = MonthlyTable(Family("t_order", gene=FAMILY.gene, length=(28,)), declared)
+    engine = create_engine(url)
+    for each in (table.month(MONTH), schema.journal):
+        each.create(engine)
+    store = Store(table, state="status", reopen_from=(INVALID,), mutable=("reason",))
+    given = {"note": "x", "kind": 30, "rank": 40, "size": 50, "reason": "no money"}
+    store.create(engine, {"order_id": ID, "status": INVALID, **given})
+    outcome = store.create(engine, {"order_id": ID})
+    assert outcome.kind == "reopened"
+    assert list(outcome.row.values()) == [ID, None, 3, 4, 5, None, PENDING]
+    assert store.create(engine, {"order_id": ID}).kind == "replayed"
+    engine.dispose()
 
 
 def test_a_state_without_a_known_default_has_to_be_given(url: str) -> None:
