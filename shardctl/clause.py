@@ -97,6 +97,32 @@ Action: TypeAlias = Sql | AlterColumn | AddConstraint | DropConstraint
 
 
 @dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How a server carries out an ALTER TABLE.
+
+    Attributes:
+        name: as `ALGORITHM=` says it.
+        lock: as `LOCK=` says it; "" where the server takes none with this algorithm, or where
+            nothing is demanded.
+        rebuilds: whether the table is written anew, row by row.
+    """
+
+    name: str
+    lock: str = ""
+    rebuilds: bool = False
+
+    def __str__(self) -> str:
+        """Short, for people: what is good news (no lock, no rebuild) is not said."""
+        lock = f", LOCK={self.lock}" if self.lock not in ("", "NONE") else ""
+        return self.name + lock + (", rebuild" if self.rebuilds and self.name != "COPY" else "")
+
+    @property
+    def demand(self) -> str:
+        """The words of ALTER TABLE by which it is carried out in this way or not at all."""
+        return f"ALGORITHM={self.name}" + (f", LOCK={self.lock}" if self.lock else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One change of one table.
 
@@ -109,6 +135,8 @@ class Clause:
             "rename" where it gives the table another name.
         renamed_from: the table's old name, where `presence` is "rename"; `table` is the new one.
         loses: in plain words, what data is lost by it; "" where none is.
+        algorithm: how the server carried it out on an empty copy; None where it cannot be asked,
+            or the clause says so itself.
     """
 
     table: str
@@ -117,6 +145,7 @@ class Clause:
     presence: Literal["", "create", "drop", "rename"] = ""
     renamed_from: str = ""
     loses: str = ""
+    algorithm: Algorithm | None = None
 
 
 @dataclass(frozen=True, slots=True)

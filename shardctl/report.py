@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-State: TypeAlias = Literal["pending", "running", "run", "found", "failed"]
-"""Of a step: yet to come; sent and not answered; done now; found to be so already; refused."""
+State: TypeAlias = Literal["pending", "running", "waiting", "run", "found", "failed"]
+"""Of a step: yet to come; sent and not answered; kept back by others' locks, to be tried again;
+done now; found to be so already; refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of one clause on one table.
+    """What becomes of one statement on one table: of one clause, or of several sent together.
 
     Attributes:
         table: the physical table.
@@ -33,7 +34,10 @@ class Step:
         state: how far it is.
         revision: the revision that it belongs to, its title behind; "" where it belongs to none.
         seconds: how long it took, once it is done.
-        detail: why, in words: the server's where it failed; "" where there is nothing to say.
+        detail: why, in words: the server's where it failed, who is in the way where it waits; ""
+            where there is nothing to say.
+        algorithm: how the server is told to carry it out (`INSTANT`); "" where it is not told.
+        further: the other clauses that are sent in the same statement.
     """
 
     table: str
@@ -42,6 +46,8 @@ class Step:
     revision: str = ""
     seconds: float = 0.0
     detail: str = ""
+    algorithm: str = ""
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

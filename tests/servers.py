@@ -107,6 +107,22 @@ class Server:
                 raise
 
 
+@contextmanager
+def user_with(server: Server, database: str, privileges: str) -> Iterator[str]:
+    """The URL of a database for a user of its own with certain privileges."""
+    user = f"u_{database[-12:]}"
+    # MariaDB's own set-up has an anonymous user at localhost, who comes before one of anywhere.
+    accounts = (user, f"{user}@localhost")
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE USER " + ", ".join(f"{a} IDENTIFIED BY 'hunter2'" for a in accounts))
+        try:
+            cursor.execute(f"GRANT {privileges} ON {database}.* TO {', '.join(accounts)}")
+            url = make_url(server.database(database)).set(username=user, password="hunter2")
+            yield url.render_as_string(hide_password=False)
+        finally:
+            cursor.execute(f"DROP USER {', '.join(accounts)}")
+
+
 def acquire(environ: Mapping[str, str], stack: ExitStack) -> dict[str, Server]:
     """The servers that can be had, by flavour; what is started here ends with `stack`.
 

@@ -14,6 +14,7 @@ from shardctl.report import Event, Report, Step
 
 if TYPE_CHECKING:
     from shardctl.migrate.commands import Migration
+    from shardctl.migrate.restraint import Restraint
 
 
 class Command(Protocol):
@@ -26,7 +27,7 @@ class Command(Protocol):
         *,
         dry_run: bool,
         allow_destructive: bool,
-        lock_wait: int,
+        restraint: Restraint,
         report: Report,
     ) -> Migration: ...
 
@@ -38,7 +39,7 @@ def migrate(
     *,
     dry_run: bool,
     allow_destructive: bool,
-    lock_wait: int,
+    restraint: Restraint,
     json: bool,
 ) -> None:
     """Carry revisions out or take them back, and show it as it happens."""
@@ -55,7 +56,7 @@ def migrate(
             target,
             dry_run=dry_run,
             allow_destructive=allow_destructive,
-            lock_wait=lock_wait,
+            restraint=restraint,
             report=report,
         )
     if dry_run:
@@ -65,11 +66,22 @@ def migrate(
         run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals))
 
 
+def restrained(
+    lock_wait: int, lock_retries: int, window: str | None, max_threads_running: int | None
+) -> Restraint:
+    """What the options say of holding back."""
+    from shardctl.migrate.restraint import Restraint
+    from shardctl.migrate.window import Window
+
+    hours = None if window is None else Window.parse(window)
+    return Restraint(lock_wait, lock_retries, hours, max_threads_running)
+
+
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
     run = [event for event in events if isinstance(event, Step) and event.state == "run"]
     return {
         "revisions": len(done.outcomes),
-        "changes": len(run),
+        "changes": sum(1 + len(step.further) for step in run),
         "tables": len({step.table for step in run}),
         "found": sum(isinstance(event, Step) and event.state == "found" for event in events),
     }

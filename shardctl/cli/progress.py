@@ -45,12 +45,13 @@ class _Lines:
             case Started(what, total):
                 self.numbers = {}
                 echo(f"{what} ({count(total, 'table')})" if total else what)
-            case Step() if event.state in ("run", "found", "failed"):
-                if event.sql not in self.numbers:
-                    self.numbers[event.sql] = len(self.numbers) + 1
-                    echo(f"  ({self.numbers[event.sql]}) {event.sql}")
-                number = self.numbers[event.sql]
-                echo(f"  {event.table or 'database'} ({number}): {_outcome(event)}")
+            case Step() if event.state in ("waiting", "run", "found", "failed"):
+                for sql in (event.sql, *event.further):
+                    if sql not in self.numbers:
+                        self.numbers[sql] = len(self.numbers) + 1
+                        echo(f"  ({self.numbers[sql]}) {sql}")
+                clauses = ", ".join(str(self.numbers[sql]) for sql in (event.sql, *event.further))
+                echo(f"  {event.table or 'database'} ({clauses}): {_outcome(event)}")
             case Note(text):
                 echo(text)
             case Finished(what, seconds):
@@ -62,7 +63,8 @@ class _Lines:
 def _outcome(step: Step) -> str:
     match step.state:
         case "run":
-            return f"{step.seconds:.1f} s"
+            taken = f"{step.seconds:.1f} s"
+            return f"{taken}, {step.algorithm}" if step.algorithm else taken
         case "found":
             return "already so"
         case _:
@@ -95,6 +97,8 @@ class _Bar:
             case Started(what, total):
                 self.done = set()
                 self.task = self.progress.add_task(what, total=total or None, table="")
+            case Step(table=table, state="waiting", detail=detail):
+                self._update(table=f"{table}: {detail}")
             case Step(table=table):
                 self._update(table=table)
             case TableDone(table):

@@ -28,6 +28,30 @@ LockWait: TypeAlias = Annotated[
         help="Seconds that a statement waits for others' locks on a table.",
     ),
 ]
+LockRetries: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="TIMES",
+        help="How often to try a locked month again, with pauses, now and after the others.",
+    ),
+]
+InWindow: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="HH:MM-HH:MM",
+        help="Begin no statement outside of these hours, in the family's time zone.",
+    ),
+]
+MaxThreadsRunning: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="THREADS",
+        help="Begin no statement while more sessions than this are at work on the server.",
+    ),
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

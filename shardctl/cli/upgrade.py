@@ -6,8 +6,17 @@ from typing import Annotated
 
 import typer
 
-from shardctl.cli.migration import migrate
-from shardctl.cli.session import AllowDestructive, AsJson, DryRun, LockWait, session
+from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.session import (
+    AllowDestructive,
+    AsJson,
+    DryRun,
+    InWindow,
+    LockRetries,
+    LockWait,
+    MaxThreadsRunning,
+    session,
+)
 
 
 def upgrade(
@@ -16,6 +25,9 @@ def upgrade(
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
+    lock_retries: LockRetries = 3,
+    window: InWindow = None,
+    max_threads_running: MaxThreadsRunning = None,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -27,6 +39,6 @@ def upgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
-        lock_wait=lock_wait,
+        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
         json=json,
     )

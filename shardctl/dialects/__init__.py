@@ -10,12 +10,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from shardctl.dialects.base import Definition, Dialect, Size, Statement, execute, text_of
+from shardctl.dialects.base import Blocker, Definition, Dialect, Size, Statement, execute, text_of
 from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
 
 __all__ = [
+    "Blocker",
     "Database",
     "Definition",
     "Dialect",
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 LOCK_WAIT = 5
-"""Seconds that a statement waits for a table's lock by default; servers would wait for a day."""
+"""Seconds that a statement waits for a lock by default; for a table servers would wait a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Database:
 
         Args:
             zone: the session's time zone, an IANA name or an offset.
-            lock_wait: seconds that a statement waits for another's lock on its table.
+            lock_wait: seconds that a statement waits for another's lock on its table, or on rows
+                of it.
 
         Raises:
             DatabaseUnavailable: the server does not answer or refuses us.

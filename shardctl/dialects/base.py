@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.clause import Action, Names, ObjectName, Param, Part, TableName
+from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
 from shardctl.structure import Structure
 
 
@@ -40,6 +40,31 @@ class Size:
     bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that holds a table which a statement has waited for.
+
+    Attributes:
+        session: its id on the server, as KILL takes it.
+        seconds: how long its transaction, or its statement, has been under way.
+        statement: the one it runs, or ran last; None where that is not told.
+        certain: whether the server says that it holds the table; else it only may.
+    """
+
+    session: int
+    user: str | None
+    host: str | None
+    seconds: int
+    statement: str | None
+    certain: bool
+
+    def __str__(self) -> str:
+        """`session 17 (app@10.0.0.5, 312 s): SELECT …`."""
+        said = " ".join((self.statement or "").split())
+        said = f": {said[:80]}{'…' if len(said) > 80 else ''}" if said else ""
+        return f"session {self.session} ({self.user}@{self.host}, {self.seconds} s){said}"
+
+
 class Dialect(ABC):
     """One kind of server: how it is read, which text it takes, what its errors mean.
 
@@ -53,6 +78,8 @@ class Dialect(ABC):
     """How the driver marks a bound value: `%s` or `?`."""
     index_names_per_database: ClassVar[bool] = False
     """Whether an index's name may stand once in a database, and not once in a table."""
+    unseen_blocker: ClassVar[str] = "another process writes to it"
+    """What is said of who holds a table, where `blockers` cannot tell."""
     scratch_url: ClassVar[str | None] = None
     """A database of its own in which scratch copies are made; None: beside the user's tables."""
 
@@ -70,7 +97,8 @@ class Dialect(ABC):
         Args:
             zone: the time zone in which TIMESTAMP values and defaults are read: an IANA name
                 or an offset such as `+00:00`.
-            lock_wait: how long a statement waits for another's lock on its table, in seconds.
+            lock_wait: how long a statement waits for another's lock on its table, or on rows of
+                it, in seconds.
         """
 
     @contextmanager
@@ -140,6 +168,58 @@ class Dialect(ABC):
             definition: the table's own text, for actions other than `Sql`; None for `Sql`.
         """
 
+    # -- ALTER TABLE of several clauses, in a way that is demanded ---------------------------------
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """The ways in which an ALTER TABLE can be demanded, the cheapest first; empty where none
+        can, and every clause is a statement of its own."""
+        return ()
+
+    def specification(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> str | None:
+        """What stands behind `ALTER TABLE t` for an action; None where it is no such statement.
+
+        The arguments are those of `render`.
+        """
+        raise NotImplementedError
+
+    def alter(
+        self, table: str, specifications: Sequence[str], algorithm: Algorithm | None
+    ) -> Statement:
+        """One ALTER TABLE of several specifications, carried out by an algorithm or refused.
+
+        Args:
+            algorithm: None: the server chooses.
+        """
+        demand = [algorithm.demand] if algorithm else []
+        text = ", ".join([*specifications, *demand])
+        return Statement(f"ALTER TABLE {self.quote(table)} {text}")
+
+    def ask(
+        self,
+        connection: Connection,
+        table: str,
+        alter: Callable[[str, Algorithm], Statement],
+        allowed: Sequence[Algorithm],
+    ) -> Algorithm:
+        """Alter a scratch copy by the first of some algorithms that the server takes.
+
+        Args:
+            table: the copy.
+            alter: the statement for a table, by an algorithm.
+            allowed: some of `algorithms`.
+
+        Returns:
+            That algorithm, with what was seen of whether it rebuilds the table.
+
+        Raises:
+            DBAPIError: the server takes none of them (`is_algorithm_refused`), or refuses the
+                statement itself.
+        """
+        raise NotImplementedError
+
     def populate(self, connection: Connection, table: str) -> None:  # noqa: B027
         """Put a row into a scratch copy, in place of others, where an empty one would take clauses
         that a full one refuses; nothing where the server judges a clause alike on both."""
@@ -205,11 +285,58 @@ class Dialect(ABC):
         """
         return None
 
+    def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:  # noqa: ARG002
+        """End the statement that the session of a token runs; the session lives on.
+
+        Args:
+            connection: of another session.
+            waiting: only one that waits for a lock on its table, and began at most so many
+                seconds ago; None: any.
+
+        Returns:
+            Whether there was one that was told to end.
+        """
+        return False
+
+    # -- those who use the tables meanwhile --------------------------------------------------------
+
+    def blockers(
+        self,
+        connection: Connection,  # noqa: ARG002
+        table: str,  # noqa: ARG002
+        *,
+        rows: bool,  # noqa: ARG002
+        waited: int,  # noqa: ARG002
+        ours: int | None,  # noqa: ARG002
+    ) -> tuple[Blocker, ...]:
+        """Who holds a table, right after it was waited for in vain, the longest first.
+
+        None where the server does not tell, or does not tell us.
+
+        Args:
+            rows: whether rows of it were waited for, and not the table.
+            waited: for how long it was waited for, in seconds: who came later is no blocker.
+            ours: the session that has waited, which the server may not have done with yet.
+        """
+        return ()
+
+    def threads_running(self, connection: Connection) -> int | None:  # noqa: ARG002
+        """How many sessions run a statement at this moment, this one too; None: not to be told."""
+        return None
+
     # -- errors, by meaning -------------------------------------------------------------------
 
     @abstractmethod
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         """Another session held the table, or rows of it, too long: the same may work later."""
+
+    def is_held_up(self, error: DBAPIError) -> bool:
+        """Others were in the way and nothing was done: the same may work later."""
+        return self.is_lock_timeout(error)
+
+    def is_interrupted(self, error: DBAPIError) -> bool:  # noqa: ARG002
+        """Somebody, or a time limit, ended the statement; the session lives on."""
+        return False
 
     @abstractmethod
     def is_duplicate_key(self, error: DBAPIError) -> bool:
@@ -222,6 +349,10 @@ class Dialect(ABC):
     @abstractmethod
     def is_connection_lost(self, error: DBAPIError) -> bool:
         """The connection broke: whether the statement took effect is unknown."""
+
+    def is_algorithm_refused(self, error: DBAPIError) -> bool:  # noqa: ARG002
+        """The table cannot be altered by the algorithm, or with the lock, that was demanded."""
+        return False
 
     @abstractmethod
     def is_access_denied(self, error: DBAPIError) -> bool:

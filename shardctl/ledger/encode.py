@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +13,7 @@ from typing import Any, Final
 from shardctl.clause import (
     Action,
     AddConstraint,
+    Algorithm,
     AlterColumn,
     Clause,
     DropConstraint,
@@ -65,11 +66,15 @@ def _clause_to_data(clause: Clause) -> dict[str, Any]:
         "presence": clause.presence,
         "renamed_from": clause.renamed_from,
         "loses": clause.loses,
+        "algorithm": asdict(clause.algorithm) if clause.algorithm else None,
     }
 
 
 def _clause_from_data(data: dict[str, Any]) -> Clause:
-    return Clause(**{**data, "actions": tuple(_action_from_data(a) for a in data["actions"])})
+    actions = tuple(_action_from_data(action) for action in data["actions"])
+    said = data.get("algorithm")  # not there in what was written before steps were grouped
+    algorithm = Algorithm(**said) if said else None
+    return Clause(**{**data, "actions": actions, "algorithm": algorithm})
 
 
 def _action_to_data(action: Action) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from shardctl.month import Month
 from shardctl.structure import Structure
 
 Direction: TypeAlias = Literal["up", "down"]
-How: TypeAlias = Literal["ran", "found"]
+How: TypeAlias = Literal["ran", "found", "ended"]
 Origin: TypeAlias = Literal["premade", "adopted", "found"]
 
 
@@ -55,7 +55,8 @@ class ClauseRow:
 
     Attributes:
         n: the clause's place in `Run.clauses`, from 0.
-        how: "ran", or "found" where the table was already so; None while it is not done.
+        how: "ran", or "found" where the table was already so; "ended" where Ctrl-C ended the
+            statement, which had no effect; None while it is not known to be done.
         connection_id: of the session that runs it, where the server has such.
         seconds: how long the statement took.
         rows: how many rows a data clause changed.

@@ -162,6 +162,24 @@ class Ledger(Fenced):
         new = {"token": self.token, "begun_at": utc_now()}
         self._put_clauses(connection, revision, direction, numbers, table, done, new)
 
+    def ended_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+    ) -> None:
+        """Record that DDL clauses begun on a table were ended from outside, without effect."""
+        clause = schema.clause
+        which = and_(
+            *_of(clause, revision, direction),
+            clause.c.table_name == table,
+            clause.c.n.in_(numbers),
+            clause.c.done_at.is_(None),
+        )
+        self._write(connection, update(clause).where(which).values(how="ended"))
+
     def record_data(
         self, connection: Connection, revision: str, direction: Direction, n: int, table: str
     ) -> bool:

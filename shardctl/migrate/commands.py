@@ -16,9 +16,9 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from shardctl.config import Config
-from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.environment import ATTRIBUTE, Request
+from shardctl.migrate.restraint import DEFAULT, Restraint
 from shardctl.migrate.work import Outcome
 from shardctl.report import Report, silent
 
@@ -36,7 +36,7 @@ def upgrade(
     *,
     dry_run: bool = False,
     allow_destructive: bool = False,
-    lock_wait: int = LOCK_WAIT,
+    restraint: Restraint = DEFAULT,
     report: Report = silent,
 ) -> Migration:
     """Carry revisions out on the template and every month, up to a target.
@@ -45,17 +45,16 @@ def upgrade(
         target: a revision, `head`, or relative such as `+1`.
         dry_run: tell what would be done to which table, and change nothing.
         allow_destructive: run clauses that lose data, too.
-        lock_wait: how long a statement waits for others' locks on its table, in seconds, 1 or
-            more: a transaction that has read a month keeps it from being altered, and every new
-            query on it waits behind the statement that waits.
+        restraint: how it holds back for those who use the tables: locks, time of day, load.
         report: told what happens as it happens.
 
     Raises:
         Refused: something stands against it; the message says what, and nothing was changed.
-        StepFailed: the server refused a statement; what was done before is recorded.
+        StepFailed: the server refused a statement, months stayed locked (the others are done), or
+            the restraint forbids to go on; what was done is recorded.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive, lock_wait)
+    request = Request(config, report, dry_run, allow_destructive, restraint)
     with _translated():
         alembic.command.upgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
@@ -67,7 +66,7 @@ def downgrade(
     *,
     dry_run: bool = False,
     allow_destructive: bool = False,
-    lock_wait: int = LOCK_WAIT,
+    restraint: Restraint = DEFAULT,
     report: Report = silent,
 ) -> Migration:
     """Take revisions back on the template and every month, down to a target.
@@ -75,7 +74,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, lock_wait)
+    request = Request(config, report, dry_run, allow_destructive, restraint)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))

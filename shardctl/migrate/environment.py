@@ -21,15 +21,15 @@ from sqlalchemy import MetaData
 from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
-from shardctl.dialects import LOCK_WAIT
-from shardctl.errors import ConfigError, Destructive, Refused, ShardctlError
+from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
+from shardctl.migrate.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.scratch import sweep
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking
 from shardctl.migrate.work import Outcome, Revision
-from shardctl.report import Event, Report, Step
+from shardctl.report import Event, Note, Report, Step
 
 ATTRIBUTE = "shardctl"
 """Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
@@ -42,7 +42,7 @@ class Request:
     """What a command of shardctl asks of the environment.
 
     Attributes:
-        lock_wait: how long a statement waits for others' locks on its table, in seconds.
+        restraint: how the command holds back for those who use the tables.
         outcomes: filled with what became of each revision, in order.
     """
 
@@ -50,7 +50,7 @@ class Request:
     report: Report
     dry_run: bool = False
     allow_destructive: bool = False
-    lock_wait: int = LOCK_WAIT
+    restraint: Restraint = DEFAULT
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -87,7 +87,7 @@ def _run(
             "leave --sql out, or see shardctl upgrade --dry-run"
         )
     with (
-        opened(request.config, request.report, lock_wait=request.lock_wait) as site,
+        opened(request.config, request.report) as site,
         site.database.connect() as connection,
     ):
         database = site.database
@@ -100,14 +100,18 @@ def _run(
             context.run_migrations()
         elif request.dry_run:
             heads = migration.get_current_heads()
-            with walking(site, migration, None, destructive=True) as walk:
+            with walking(
+                site, migration, None, destructive=True, restraint=request.restraint
+            ) as walk:
                 for step in _steps(command, inner, heads, migration, walk, request):
                     step.migration_fn()
         else:
             destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
-                with walking(site, migration, lease, destructive=destructive) as walk:
+                with walking(
+                    site, migration, lease, destructive=destructive, restraint=request.restraint
+                ) as walk:
                     migration._migrations_fn = lambda heads, migration: _steps(
                         command, inner, heads, migration, walk, request
                     )
@@ -223,14 +227,15 @@ def _of_alembic(context: Any) -> Request:
 
     def tell(event: Event) -> None:
         if isinstance(event, Step):
-            log.info("%s: %s: %s", event.table, event.state, event.sql)
+            for sql in (event.sql, *event.further):
+                log.info("%s: %s: %s", event.table, event.state, event.detail or sql)
+        elif isinstance(event, Note):
+            log.info("%s", event.text)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
-    lock_wait = words.get("lock_wait", str(LOCK_WAIT))
-    if not lock_wait.isdecimal() or not int(lock_wait):
-        raise ConfigError(f"-x lock_wait={lock_wait}: it is a number of seconds, 1 or more")
+    restraint = restraint_of(words)
     near = folder / FILE
     config = load(near if near.exists() else None)
-    return Request(config, tell, allow_destructive=allowed, lock_wait=int(lock_wait))
+    return Request(config, tell, allow_destructive=allowed, restraint=restraint)

@@ -16,14 +16,22 @@ from shardctl.catalog import member_of
 from shardctl.clause import (
     Action,
     AddConstraint,
+    Algorithm,
     Clause,
-    DropConstraint,
     Names,
     ObjectName,
     Part,
     Sql,
 )
+from shardctl.dialects import Definition
 from shardctl.errors import AccessDenied, RevisionRefused
+from shardctl.migrate.alteration import (
+    Alteration,
+    checks_by_meaning,
+    existing_names,
+    is_structural,
+    names_existing,
+)
 from shardctl.migrate.locate import Lesson, details, locate
 from shardctl.migrate.loss import narrowing
 from shardctl.migrate.scratch import Scratch
@@ -38,15 +46,17 @@ class Learned:
     """A revision's clauses and what each does.
 
     Attributes:
-        clauses: the clauses, with the data that they lose filled in.
+        clauses: the clauses, with the data that they lose and the server's algorithm filled in.
         states: by table name, how it looks before the first clause that concerns it and after
             each.
         shown: for each clause, the SQL as the template gets it.
+        texts: by table name, the text of its copy before each clause that concerns it.
     """
 
     clauses: tuple[Clause, ...]
     states: dict[str, tuple[Structure | None, ...]]
     shown: tuple[str, ...]
+    texts: dict[str, tuple[Definition | None, ...]]
 
 
 def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
@@ -58,63 +68,42 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         RevisionRefused: a clause's table does not exist, or the server refuses a clause.
     """
     states: dict[str, list[Structure | None]] = {}
+    texts: dict[str, list[Definition | None]] = {}
     judged: list[Clause] = []
     shown: list[str] = []
     for number, clause in enumerate(clauses):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
+            texts.setdefault(name, []).append(scratch.definition(name))
         before = states[clause.table][-1] if clause.table else None
-        shown.append(_try(clause, before, scratch, number))
+        text, algorithm = _try(clause, before, scratch, number)
+        shown.append(text)
         for name in concerned:
             _keep_up(name, clause, scratch)
             states[name].append(scratch.known[name])
         if before is not None and not clause.loses and not clause.presence:
             clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
-        judged.append(clause)
+        judged.append(replace(clause, algorithm=algorithm))
     return Learned(
-        tuple(judged), {name: tuple(seen) for name, seen in states.items()}, tuple(shown)
+        tuple(judged),
+        {name: tuple(seen) for name, seen in states.items()},
+        tuple(shown),
+        {name: tuple(read) for name, read in texts.items()},
     )
 
 
-def existing_names(declared: Structure | None, own: Structure | None) -> dict[tuple[str, str], str]:
-    """(kind, declared name) → the name that a table itself gives to the object of that meaning.
+def _try(
+    clause: Clause, before: Structure | None, scratch: Scratch, number: int
+) -> tuple[str, Algorithm | None]:
+    """Run one clause on the copy of its table.
 
-    `DROP CONSTRAINT name` does not say of which kind the object is: under `check` a foreign
-    key's and a unique index's name are found too.
+    Returns:
+        The text that the template would get, and how the server carried it out.
     """
-    found: dict[tuple[str, str], str] = {}
-    if declared is None or own is None:
-        return found
-    checks = _checks(own)
-    keys = {foreign_key_address(key): key.name for key in own.foreign_keys}
-    for index in declared.indexes:
-        if index.kind == "unique":
-            found["check", index.name] = index.name
-    for key in declared.foreign_keys:
-        if name := keys.get(foreign_key_address(key)):
-            found["foreign key", key.name] = found["check", key.name] = name
-    for address, check in _checks(declared).items():
-        if address in checks:
-            found["check", check.name] = checks[address].name
-    return found
-
-
-def names_existing(clause: Clause) -> bool:
-    """Whether a clause speaks of an object whose name each table has for itself."""
-    return any(
-        isinstance(part, ObjectName) and part.existing
-        for action in clause.actions
-        if isinstance(action, Sql)
-        for part in action.parts
-    ) or any(isinstance(action, DropConstraint) for action in clause.actions)
-
-
-def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int) -> str:
-    """Run one clause on the copy of its table; gives the text that the template would get."""
     dialect = scratch.dialect
     if not clause.table:
-        return worded(clause, dialect, scratch.families)
+        return worded(clause, dialect, scratch.families), None
     if member := member_of(scratch.families, clause.table):
         raise RevisionRefused(
             f"clause {number + 1} changes {member.table}, which is one table of the family "
@@ -122,27 +111,25 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
         )
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
-            return worded(clause, dialect, scratch.families)
+            return worded(clause, dialect, scratch.families), None
         raise RevisionRefused(
             f"clause {number + 1} changes {clause.table}, but there is neither a family nor a "
             f"table of that name; families: {', '.join(sorted(scratch.families)) or 'none'}"
         )
     real = {name: family.template for name, family in scratch.families.items()}
     declared = Names(real, existing=existing_names(before, before))
-    structural = any(not isinstance(action, Sql) for action in clause.actions)
-    definition = scratch.definition(clause.table) if structural else None
+    definition = scratch.definition(clause.table) if is_structural(clause) else None
     text = worded(clause, dialect, scratch.families, declared, definition)
     names = scratch.names(clause.table)
     if names_existing(clause):
         own = scratch.structure(clause.table)
         names = replace(names, existing=existing_names(before, own))
     try:
-        statements = tuple(
-            statement
-            for action in clause.actions
-            for statement in dialect.render(action, names.table(clause.table), names, definition)
-        )
-        scratch.run(clause, statements)
+        copy = names.table(clause.table)
+        alteration = Alteration(dialect, [(clause, names)], definition)
+        algorithm = _asked(alteration, copy, scratch)
+        if algorithm is None:
+            scratch.run(clause, alteration.apart(copy))
     except DBAPIError as error:
         if dialect.is_access_denied(error):
             raise AccessDenied(
@@ -153,7 +140,23 @@ def _try(clause: Clause, before: Structure | None, scratch: Scratch, number: int
             f"clause {number + 1} fails on an empty copy of {clause.table}, nothing was changed: "
             f"{dialect.words(error)}\n  {text}"
         ) from error
-    return text
+    return text, algorithm
+
+
+def _asked(alteration: Alteration, copy: str, scratch: Scratch) -> Algorithm | None:
+    """Run a clause on a copy by the cheapest algorithm; None: it has not run, for it takes none.
+
+    Some statements are not what they were with a demand behind them (PARTITION BY).
+    """
+    if not alteration.is_joinable:
+        return None
+    dialect = scratch.dialect
+    try:
+        return dialect.ask(scratch.connection, copy, alteration.joined, dialect.algorithms)
+    except DBAPIError as error:
+        if dialect.is_connection_lost(error):
+            raise
+        return None
 
 
 def _keep_up(name: str, clause: Clause, scratch: Scratch) -> None:
@@ -165,12 +168,12 @@ def _keep_up(name: str, clause: Clause, scratch: Scratch) -> None:
 def _declared(after: Structure, before: Structure | None, clause: Clause) -> Structure:
     """The structure of a copy with the names that the revision and the template use."""
     known = before or Structure(())
-    check_names = {address: check.name for address, check in _checks(known).items()}
+    check_names = {address: check.name for address, check in checks_by_meaning(known).items()}
     key_names = {foreign_key_address(key): key.name for key in known.foreign_keys}
     given = _given_names(clause.actions)
     checks = tuple(
         _renamed(check, check_names.get(address), given)
-        for address, check in _checks(after).items()
+        for address, check in checks_by_meaning(after).items()
     )
     keys = tuple(
         _renamed(key, key_names.get(foreign_key_address(key)), given) for key in after.foreign_keys
@@ -191,15 +194,6 @@ def _given_names(actions: Sequence[Action]) -> list[str]:
             parts += action.parts
     found = [part.name for part in parts if isinstance(part, ObjectName) and not part.existing]
     return sorted(found, key=len, reverse=True)
-
-
-def _checks(structure: Structure) -> dict[tuple[str, int], Check]:
-    seen: dict[str, int] = {}
-    found: dict[tuple[str, int], Check] = {}
-    for check in structure.checks:
-        seen[check.expression] = seen.get(check.expression, 0) + 1
-        found[check.expression, seen[check.expression]] = check
-    return found
 
 
 def lived(clauses: Sequence[Clause], lessons: Mapping[str, Lesson], scratch: Scratch) -> None:

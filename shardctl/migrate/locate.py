@@ -36,6 +36,10 @@ class Lesson:
     clauses: tuple[int, ...]
     states: tuple[Structure | None, ...]
 
+    def before(self, number: int) -> Structure | None:
+        """How the table looks before one of the clauses."""
+        return self.states[self.clauses.index(number)]
+
 
 def details(structure: Structure | None) -> dict[Key, object]:
     """A structure's elements, with every column split into its attributes."""
@@ -95,6 +99,8 @@ def touches(lesson: Lesson) -> dict[int, frozenset[Key]]:
 def projected(lesson: Lesson, live: Details) -> dict[Key, object]:
     """How a table will look after the revision, told from how it looks now."""
     states = [details(state) for state in lesson.states]
+    if live == states[0]:
+        return states[-1]
     after = dict(live)
     for before, now in pairwise(states):
         for key in _touched(before, now):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from alembic.operations import MigrateOperation
 from alembic.runtime.migration import MigrationContext
@@ -12,6 +12,7 @@ from alembic.util import CommandError
 
 from shardctl import ledger
 from shardctl.clause import Clause
+from shardctl.dialects import Definition
 from shardctl.errors import Destructive, RevisionEdited, RevisionRefused, ShardctlError
 from shardctl.ledger import Run
 from shardctl.lock import Lease
@@ -32,6 +33,7 @@ class Prepared:
 
     Attributes:
         begun: whether the ledger has it already, from a run that did not come to its end.
+        texts: the texts of the copies from which it was learned just now (see `Learned`).
     """
 
     revision: Revision
@@ -39,6 +41,7 @@ class Prepared:
     states: Mapping[str, tuple[Structure | None, ...]]
     shown: tuple[str, ...]
     begun: bool
+    texts: Mapping[str, Sequence[Definition | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class Preparer:
         )
         learned = learn(clauses, self.scratch)
         self._allow(revision, learned.clauses)
-        return Prepared(revision, learned.clauses, learned.states, learned.shown, begun=False)
+        return Prepared(
+            revision, learned.clauses, learned.states, learned.shown, False, learned.texts
+        )
 
     def _captured(
         self, revision: Revision, function: Callable[[], None]

@@ -10,15 +10,25 @@ from shardctl.clause import Clause
 from shardctl.ledger import rows_of
 from shardctl.migrate.locate import Details, Lesson, details, projected
 from shardctl.migrate.site import Site
+from shardctl.migrate.steps import Steps, stretches
+from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 
 
 @dataclass(slots=True)
 class Foresight:
-    """How tables look, or will look once the revisions foreseen so far have run."""
+    """How tables look, or will look once the revisions foreseen so far have run.
+
+    Attributes:
+        known: by table, how it will look.
+        before: by table, how it looks or will look before the revision that was foreseen last.
+        changed: the tables that revisions foreseen so far will have changed.
+    """
 
     site: Site
     known: dict[str, Details] = field(default_factory=dict)
+    before: dict[str, Details] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
     def works(
         self,
@@ -51,6 +61,7 @@ class Foresight:
                 found.append(work_of(member, numbers, clauses, lesson, live, rows, confined))
                 if lesson:
                     met[member.table] = member, lesson
+        self.before = dict(self.known)
         for member, lesson in met.values():
             self.known[member.table] = projected(lesson, self.known[member.table])
         return tuple(found)
@@ -59,3 +70,19 @@ class Foresight:
         unknown = [member for member in members if member.table not in self.known]
         seen = self.site.look(unknown)
         self.known |= {member.table: details(seen.get(member.table)) for member in unknown}
+
+    def steps(self, work: Work, steps: Steps) -> tuple[Step, ...]:
+        """The steps in which a table will get the work of the revision that was foreseen last."""
+        found: list[Step] = []
+        table = work.member.table
+        for stretch in stretches(work.todo, steps.clauses):
+            live = self.before.get(table)
+            if not live:  # a table that is not there yet
+                found += steps.apart(stretch)
+                continue
+            changed = table in self.changed
+            found += steps.of(work.member, stretch, live, foreseen=changed)
+            self.before[table] = steps.after(stretch, live) or {}
+            if not all(steps.clauses[number].data for number in stretch):
+                self.changed.add(table)
+        return tuple(found)

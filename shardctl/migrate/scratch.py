@@ -11,10 +11,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from shardctl.catalog import Member, names_for
+from shardctl.catalog import Member, names_for, references
 from shardctl.clause import Clause, Names
 from shardctl.dialects import Database, Definition, Dialect, Statement, execute
 from shardctl.family import Family
+from shardctl.month import Month
 from shardctl.structure import Structure
 
 PREFIX = "shardctl_scratch_"
@@ -37,13 +38,15 @@ class Scratch:
     """From a family's or plain table's name to its copy; None where there is no such table now."""
     known: dict[str, Structure | None] = field(default_factory=dict)
     """How each copy looks, with declared names; kept up by whoever changes a copy."""
+    twins: int = 0
+    """How many twins were made."""
 
     def structure(self, name: str) -> Structure | None:
         """How the copy of a table looks now; None where there is none."""
         if (copy := self._copy_of(name)) is None:
             return None
         found = self.dialect.structures(self.connection, [copy]).get(copy)
-        return found and found.referring(self._words())
+        return found and found.referring(self.words)
 
     def declared(self, name: str) -> Structure | None:
         """How a copy looks, its checks and foreign keys called as in the table and the revision."""
@@ -101,6 +104,28 @@ class Scratch:
             return self._real(name)
         return f"{PREFIX}{self.token}_{list(self.copies).index(name)}"
 
+    @contextmanager
+    def twin(self, family: str, member: Member, text: Definition | None = None) -> Iterator[Twin]:
+        """An empty copy of one table, for one trial; it is gone afterwards.
+
+        Args:
+            family: the family's or plain table's name, as clauses say it.
+            text: that of a copy which looks as the table will; None: as the table is now.
+        """
+        self.twins += 1
+        tag = f"_{self.token}_{self.twins}"
+        name = f"{PREFIX}{self.token}_{self.twins}_twin"
+        own = names_for(self.families, member, self.dialect)
+        source = text or self.dialect.definition(self.connection, member.table)
+        old = self._tag if text else own.tag
+        try:
+            for statement in self.dialect.copy(source, name, Names(tag=tag), source_tag=old):
+                execute(self.connection, statement)
+            yield Twin(self, name, Names({**own.tables, family: name}, tag=tag), member.month)
+        finally:
+            if not self.connection.invalidated:
+                self.dialect.drop(self.connection, [name])
+
     def drop(self) -> None:
         """Remove all copies."""
         self.dialect.drop(self.connection, [copy for copy in self.copies.values() if copy])
@@ -123,7 +148,7 @@ class Scratch:
     def _make(self, name: str) -> str | None:
         real = self._real(name)
         found = self.dialect.structures(self.source, [real]).get(real)
-        self.known[name] = found and found.referring(self._words())
+        self.known[name] = found and found.referring(self.words)
         if found is None:
             return None
         copy = self.name_of(name)
@@ -135,7 +160,9 @@ class Scratch:
         self.dialect.populate(self.connection, copy)
         return copy
 
-    def _words(self) -> dict[str, str]:
+    @property
+    def words(self) -> dict[str, str]:
+        """For `Structure.referring`: templates and copies under their families' words."""
         words = {family.template: f"<{name}>" for name, family in self.families.items()}
         words |= {
             copy: f"<{name}>" if name in self.families else name
@@ -143,6 +170,31 @@ class Scratch:
             if copy
         }
         return words
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A copy of one member of a family, or of a plain table, on which its steps are tried.
+
+    Attributes:
+        table: its name.
+        names: what it puts into a clause.
+    """
+
+    scratch: Scratch
+    table: str
+    names: Names
+    month: Month | None
+
+    def structure(self) -> Structure:
+        """How it looks now."""
+        found = self.scratch.dialect.structures(self.scratch.connection, [self.table])[self.table]
+        words = self.scratch.words | references(self.scratch.families, self.month)
+        return found.referring(words)
+
+    def definition(self) -> Definition:
+        """Its text now."""
+        return self.scratch.dialect.definition(self.scratch.connection, self.table)
 
 
 @contextmanager

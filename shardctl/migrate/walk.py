@@ -8,18 +8,23 @@ from dataclasses import dataclass
 
 from alembic.runtime.migration import MigrationContext
 
-from shardctl import ledger
+from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.apply import Application
+from shardctl.migrate.gate import Gate
+from shardctl.migrate.interrupt import Interrupt
 from shardctl.migrate.learn import lived
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.preview import Foresight
+from shardctl.migrate.restraint import Restraint
 from shardctl.migrate.scratch import scratch
 from shardctl.migrate.site import Site
+from shardctl.migrate.steps import Steps
+from shardctl.migrate.trial import Step
 from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
-from shardctl.report import State, Step
+from shardctl.report import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,13 @@ class Walk:
 
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
+        restraint: how the run holds back for others.
         foresight: how the tables look, or will look after the steps so far.
     """
 
     site: Site
     lease: Lease | None
+    restraint: Restraint
     preparer: Preparer
     foresight: Foresight
 
@@ -65,15 +72,27 @@ class Walk:
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
         if self.lease is None:
-            return self._foreseen(prepared, works)
-        revision = prepared.revision
-        if not prepared.begun:
-            self._begin(prepared, self.lease)
-        application = Application(
-            self.site, self.lease, revision, prepared.clauses, lessons, prepared.shown, confined
-        )
-        return application.carry_out()
+            return self._foreseen(prepared, works, steps)
+        wait, database = self.restraint.lock_wait, self.site.database
+        with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
+            gate = Gate(self.site, self.lease, self.restraint, interrupt)
+            for table in {clause.table for clause in prepared.clauses}:
+                gate.admit(table)
+            if not prepared.begun:
+                self._begin(prepared, self.lease)
+            return Application(
+                site=self.site,
+                lease=self.lease,
+                gate=gate,
+                revision=prepared.revision,
+                clauses=prepared.clauses,
+                lessons=lessons,
+                shown=prepared.shown,
+                steps=steps,
+                confined=confined,
+            ).carry_out()
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
@@ -119,21 +138,36 @@ class Walk:
             states=prepared.states,
         )
 
-    def _foreseen(self, prepared: Prepared, works: tuple[Work, ...]) -> Outcome:
+    def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
         for work in works:
-            steps: list[tuple[int, State]] = [(number, "found") for number in work.found]
-            steps += [(number, "pending") for number in work.todo]
-            for number, state in sorted(steps):
-                shown = prepared.shown[number]
-                self.site.report(Step(work.member.table, shown, state, str(prepared.revision)))
+            found: list[tuple[Step, State]] = [(Step((number,)), "found") for number in work.found]
+            found += [(step, "pending") for step in self.foresight.steps(work, steps)]
+            for step, state in sorted(found, key=lambda each: each[0].numbers):
+                sql, *further = [prepared.shown[number] for number in step.numbers]
+                self.site.report(
+                    report.Step(
+                        work.member.table,
+                        sql,
+                        "failed" if step.refused else state,
+                        str(prepared.revision),
+                        detail=step.refused,
+                        algorithm=str(step.algorithm or ""),
+                        further=tuple(further),
+                    )
+                )
         return outcome_of(prepared.revision, prepared.shown, works)
 
 
 @contextmanager
 def walking(
-    site: Site, migration: MigrationContext, lease: Lease | None, *, destructive: bool
+    site: Site,
+    migration: MigrationContext,
+    lease: Lease | None,
+    *,
+    destructive: bool,
+    restraint: Restraint,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, preparer, Foresight(site))

@@ -47,11 +47,13 @@ class Work:
     Attributes:
         todo: the numbers of the clauses to run, in order.
         found: the numbers of those that it has had without the ledger knowing.
+        locked: why no more than `todo` was run: who keeps the table locked; "" where nobody does.
     """
 
     member: Member
     todo: tuple[int, ...]
     found: tuple[int, ...]
+    locked: str = ""
 
 
 def lessons_of(

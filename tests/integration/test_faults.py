@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,12 @@ from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import LockLost, StepFailed
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
+from shardctl.migrate.restraint import LOCK_RETRIES, Restraint
 from shardctl.structure import differences
+from tests.blocking import ended, read_by_another, started, waiting
 from tests.breaking import breaking_at_commit
 from tests.conftest import RunCli
-from tests.nursery import Child, Nursery
+from tests.nursery import Nursery
 from tests.project import ORDERS, Project, until
 
 MONTHS = ("t_order_202001", "t_order_202002", "t_order_202003")
@@ -41,32 +42,6 @@ def project(tmp_path: Path, server_url: str) -> Project:
     return project
 
 
-@contextmanager
-def started(nursery: Nursery, project: Project, *arguments: str) -> Iterator[Child]:
-    """A command of shardctl in a process of its own, which does not outlive the block."""
-    process = nursery.start("shardctl", *arguments, cwd=project.folder)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ended(process: Child) -> tuple[int, str]:
-    """The exit code of a process, and what it says is wrong."""
-    _, errors = process.communicate()
-    return process.wait(), errors
-
-
-@contextmanager
-def read_by_another(project: Project, month: str = MIDDLE) -> Iterator[int]:
-    """A session that has read a month and has not ended its transaction; gives its id."""
-    dialect = project.database.dialect
-    with project.connect() as reader, dialect.transaction(reader):
-        reader.exec_driver_sql(f"SELECT * FROM {month}").all()
-        yield dialect.connection_id(reader) or 0
-
-
 def sessions(project: Project) -> list[int]:
     """All sessions in the database but the one that asks."""
     return [
@@ -74,17 +49,6 @@ def sessions(project: Project) -> list[int]:
         for (session,) in project.rows(
             "SELECT id FROM information_schema.processlist "
             "WHERE db = DATABASE() AND id <> CONNECTION_ID()"
-        )
-    ]
-
-
-def waiting(project: Project) -> list[int]:
-    """The sessions whose statement waits for a table's metadata lock."""
-    return [
-        int(str(session))
-        for (session,) in project.rows(
-            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() "
-            "AND info LIKE '/* shardctl %' AND state = 'Waiting for table metadata lock'"
         )
     ]
 
@@ -114,7 +78,7 @@ def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with (
-        read_by_another(project),
+        read_by_another(project, MIDDLE),
         started(nursery, project, "upgrade", "--lock-wait", "60") as process,
     ):
         until(lambda: waiting(project))
@@ -128,12 +92,13 @@ def test_a_waiting_alter_of_a_killed_upgrade_takes_effect_once(
 def test_after_a_killed_upgrade_the_next_waits_in_vain_and_the_one_after_is_through(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    with read_by_another(project):
+    with read_by_another(project, MIDDLE):
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.kill()
             process.wait()
-        again = run_cli("upgrade", "--lock-wait", "1", cwd=project.folder)
+        briefly = ("--lock-wait", "1", "--lock-retries", "0")
+        again = run_cli("upgrade", *briefly, cwd=project.folder)
         assert again.returncode == 4
         assert again.stderr.startswith(f"error: {MIDDLE}: clause 1 of r1 r1 failed: (1205) ")
         assert "run again" in again.stderr
@@ -148,7 +113,7 @@ def test_a_statement_waits_as_many_seconds_as_it_is_told(project: Project) -> No
     with read_by_another(project, "t_order"):
         begun = time.monotonic()
         with pytest.raises(StepFailed, match="1205"):
-            commands.upgrade(project.config, lock_wait=2)
+            commands.upgrade(project.config, restraint=Restraint(lock_wait=2, lock_retries=0))
         assert 2 <= time.monotonic() - begun < 30
     assert columns(project, "t_order") == columns(project, MIDDLE)
 
@@ -160,7 +125,7 @@ def test_alembic_is_told_how_long_to_wait_too(
     project: Project, nursery: Nursery, given: str, words: str
 ) -> None:
     with read_by_another(project, "t_order"):
-        words_given = ("-x", f"lock_wait={given}", "upgrade", "head")
+        words_given = ("-x", f"lock_wait={given}", "-x", "lock_retries=0", "upgrade", "head")
         done = nursery.start("alembic", *words_given, cwd=project.folder).completed()
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
@@ -172,12 +137,14 @@ def test_the_command_line_waits_as_the_library_does(run_cli: RunCli) -> None:
         shown = run_cli(command, "--help").stdout
         assert "--lock-wait SECONDS" in shown
         assert f"[default: {LOCK_WAIT};" in " ".join(shown.split())
+        if command != "premake":
+            assert f"[default: {LOCK_RETRIES};" in " ".join(shown.split())
 
 
 def test_ctrl_c_ends_the_statement_that_waits(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    with read_by_another(project):
+    with read_by_another(project, MIDDLE):
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             process.send_signal(signal.SIGINT)
@@ -197,7 +164,7 @@ def test_ctrl_c_ends_the_statement_that_waits(
 def test_an_upgrade_whose_session_is_killed_says_so_and_the_next_goes_on(
     project: Project, nursery: Nursery, run_cli: RunCli, killed: str
 ) -> None:
-    with read_by_another(project) as reader:
+    with read_by_another(project, MIDDLE) as reader:
         with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
             until(lambda: waiting(project))
             at_work = waiting(project)
@@ -243,8 +210,10 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
     monkeypatch.setattr("shardctl.lock.lease.BEAT", 0.05)
     beat = "SELECT beat_at FROM shardctl_heartbeat"
     with ThreadPoolExecutor(1) as pool:
-        with read_by_another(project):
-            running = pool.submit(commands.upgrade, project.config, lock_wait=60)
+        with read_by_another(project, MIDDLE):
+            running = pool.submit(
+                commands.upgrade, project.config, restraint=Restraint(lock_wait=60)
+            )
             until(lambda: waiting(project))
             ((session,),) = project.rows("SELECT connection_id FROM shardctl_lock")
             project.sql(f"KILL {session}")
@@ -255,8 +224,8 @@ def test_an_upgrade_goes_on_when_the_session_of_its_signs_of_life_is_killed(
 
 
 def test_an_upgrade_that_was_taken_over_writes_no_more(project: Project) -> None:
-    with ThreadPoolExecutor(1) as pool, read_by_another(project):
-        running = pool.submit(commands.upgrade, project.config, lock_wait=60)
+    with ThreadPoolExecutor(1) as pool, read_by_another(project, MIDDLE):
+        running = pool.submit(commands.upgrade, project.config, restraint=Restraint(lock_wait=60))
         until(lambda: waiting(project))
         project.sql("UPDATE shardctl_lock SET started = 0")  # as if its process were gone
         with lock.acquire(project.database, command="upgrade", wait=30):
@@ -278,7 +247,7 @@ def test_a_second_upgrade_is_told_who_is_at_work_and_a_premake_waits(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
     with ExitStack() as read:
-        read.enter_context(read_by_another(project))
+        read.enter_context(read_by_another(project, MIDDLE))
         with started(nursery, project, "upgrade", "--lock-wait", "60") as first:
             until(lambda: waiting(project))
             second = run_cli("upgrade", cwd=project.folder)

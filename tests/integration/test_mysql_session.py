@@ -35,7 +35,8 @@ def value(url: str, sql: str, **session: object) -> object:
 
 
 def test_a_session_waits_for_locks_as_long_as_it_is_told(server_url: str) -> None:
-    assert value(server_url, "SELECT @@lock_wait_timeout", lock_wait=7) == 7
+    for variable in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
+        assert value(server_url, f"SELECT @@{variable}", lock_wait=7) == 7
 
 
 def test_a_session_waits_for_seconds_by_default_not_for_a_day(server_url: str) -> None:

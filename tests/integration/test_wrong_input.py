@@ -13,18 +13,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event
 
 from shardctl import ledger, lock
 from shardctl.cli import main
 from tests.nursery import Nursery
 from tests.project import ORDERS, Project, until
-from tests.servers import Server
+from tests.servers import Server, user_with
 
 TABLES = ("t_order", "t_order_202601", "t_order_202602")
 ADD_COLUMN = 'op.add_column("t_order", sa.Column("note", sa.String(20)))'
@@ -168,22 +168,6 @@ def test_a_month_that_does_not_exist(tmp_path: Path, url: str, told: Callable[..
 
 
 # -- privileges -------------------------------------------------------------------------------
-
-
-@contextmanager
-def user_with(server: Server, database: str, privileges: str) -> Iterator[str]:
-    """The URL of a database for a user of its own with certain privileges."""
-    user = f"u_{database[-12:]}"
-    # MariaDB's own set-up has an anonymous user at localhost, who comes before one of anywhere.
-    accounts = (user, f"{user}@localhost")
-    with closing(server.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE USER " + ", ".join(f"{a} IDENTIFIED BY 'hunter2'" for a in accounts))
-        try:
-            cursor.execute(f"GRANT {privileges} ON {database}.* TO {', '.join(accounts)}")
-            url = make_url(server.database(database)).set(username=user, password="hunter2")
-            yield url.render_as_string(hide_password=False)
-        finally:
-            cursor.execute(f"DROP USER {', '.join(accounts)}")
 
 
 @pytest.mark.parametrize("lacking", ["ALTER", "CREATE", "INSERT"])

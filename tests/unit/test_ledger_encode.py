@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, timedelta, timezone
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from shardctl.clause import (
     AddConstraint,
+    Algorithm,
     AlterColumn,
     Clause,
     DropConstraint,
@@ -64,6 +66,7 @@ clauses = st.lists(
         presence=presences,
         renamed_from=st.text(),
         loses=st.text(),
+        algorithm=st.none() | st.from_type(Algorithm),
     )
 ).map(tuple)
 
@@ -72,6 +75,13 @@ clauses = st.lists(
 def test_clauses_come_back_with_the_types_of_their_values(given: tuple[Clause, ...]) -> None:
     # repr tells True from 1 and 1.0, and holds for values that are not equal to themselves (NaN).
     assert repr(clauses_from_text(clauses_to_text(given))) == repr(given)
+
+
+def test_a_clause_that_was_written_without_an_algorithm_has_none() -> None:
+    written = json.loads(clauses_to_text([Clause("t_order", (Sql(("ALTER TABLE t",)),))]))
+    del written[0]["algorithm"]
+    (clause,) = clauses_from_text(json.dumps(written))
+    assert clause.algorithm is None
 
 
 @settings(max_examples=30)

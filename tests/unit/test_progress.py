@@ -18,9 +18,10 @@ EVENTS: list[Event] = [
     Step("t", INDEX, "run", "3f2a", 1.0),
     TableDone("t"),
     Step("t_202601", ADD, "found", "3f2a"),
-    Step("t_202601", INDEX, "run", "3f2a", 2.5),
+    Step("t_202601", INDEX, "run", "3f2a", 2.5, algorithm="INPLACE"),
     TableDone("t_202601"),
     Note("t_202602 is new"),
+    Step("t_202602", ADD, "waiting", "3f2a", detail="held by session 7; next try in 2.0 s"),
     Step("t_202602", ADD, "failed", "3f2a", detail="(1205) Lock wait timeout"),
     Finished("3f2a add price", 3.6),
 ]
@@ -43,8 +44,9 @@ def test_in_a_pipe_a_clause_is_shown_once_and_each_table_has_a_line(
         f"  (2) {INDEX}",
         "  t (2): 1.0 s",
         "  t_202601 (1): already so",
-        "  t_202601 (2): 2.5 s",
+        "  t_202601 (2): 2.5 s, INPLACE",
         "t_202602 is new",
+        "  t_202602 (1): waiting: held by session 7; next try in 2.0 s",
         "  t_202602 (1): failed: (1205) Lock wait timeout",
         "3f2a add price: done in 3.6 s",
     ]
@@ -62,7 +64,19 @@ def test_for_machines_every_event_is_one_line_of_json(capsys: pytest.CaptureFixt
         "revision": "3f2a",
         "seconds": 0.04,
         "detail": "",
+        "algorithm": "",
+        "further": [],
     }
+
+
+def test_clauses_that_are_one_statement_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(quiet=False) as report:
+        report(Step("t", ADD, "run", "3f2a", 5.04, algorithm="COPY", further=(INDEX,)))
+    assert capsys.readouterr().out.splitlines() == [
+        f"  (1) {ADD}",
+        f"  (2) {INDEX}",
+        "  t (1, 2): 5.0 s, COPY",
+    ]
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,8 +114,33 @@ def test_a_dry_run_shows_each_clause_once_with_its_tables() -> None:
         "    to run: t, t_202601",
     ]
     clauses = dry_run.as_data(plan)["revisions"][0]["clauses"]  # type: ignore[index]
-    assert clauses[0] == {"sql": ADD, "tables": {"pending": ["t"], "found": ["t_202601"]}}
+    assert clauses[0] == {
+        "sql": ADD,
+        "tables": {"pending": ["t"], "found": ["t_202601"]},
+        "how": {},
+    }
     assert dry_run.as_text([]) == "nothing to do"
+
+
+def test_a_dry_run_shows_by_which_algorithm_and_where_it_is_refused() -> None:
+    together = {"algorithm": "COPY", "further": (INDEX,)}
+    plan: list[Event] = [
+        Step("t", ADD, "pending", "3f2a", **together),  # type: ignore[arg-type]
+        Step("t_202601", ADD, "pending", "3f2a", algorithm="INSTANT"),
+        Step("t_202602", ADD, "failed", "3f2a", algorithm="INSTANT", detail="(1846) FULLTEXT"),
+    ]
+    assert dry_run.as_text(plan).splitlines() == [
+        "3f2a",
+        f"  {ADD}",
+        "    to run (COPY, in one statement): t",
+        "    to run (INSTANT): t_202601",
+        "    refused (not INSTANT: (1846) FULLTEXT): t_202602",
+        f"  {INDEX}",
+        "    to run (COPY, in one statement): t",
+    ]
+    clauses = dry_run.as_data(plan)["revisions"][0]["clauses"]  # type: ignore[index]
+    assert clauses[0]["tables"]["pending"] == ["t", "t_202601"]
+    assert clauses[0]["how"]["t_202601"] == "INSTANT"
 
 
 def test_many_tables_wrap_under_one_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from shardctl.clause import AlterColumn
-from shardctl.dialects.base import Definition, Statement
+from shardctl.dialects.base import Definition
 from shardctl.dialects.mysql.line import Line
 from shardctl.dialects.mysql.server import Server
 from shardctl.dialects.mysql.text import quote
@@ -27,8 +27,8 @@ _NOW = re.compile(r"\bCURRENT_TIMESTAMP(?:\([0-9]*\))?$", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
-def alter(action: AlterColumn, table: str, definition: Definition, server: Server) -> Statement:
-    """The one statement that does to a column what a revision says, and nothing else.
+def specification(action: AlterColumn, table: str, definition: Definition, server: Server) -> str:
+    """What ALTER TABLE is told to do to a column what a revision says, and nothing else.
 
     One thing no MODIFY can say: on MySQL a nullable column whose default was dropped has none at
     all, and gets DEFAULT NULL again.
@@ -42,15 +42,14 @@ def alter(action: AlterColumn, table: str, definition: Definition, server: Serve
     """
     lines = _lines(definition)
     old = lines[_known(action.column, lines, table)]
-    subject = f"ALTER TABLE {quote(table)} "
     said = _said(action)
     if said == {"name"}:
-        return Statement(f"{subject}RENAME COLUMN {old.get('name')} TO {quote(action.name or '')}")
+        return f"RENAME COLUMN {old.get('name')} TO {quote(action.name or '')}"
     if said == {"default"} and _is_settable(action.default or "", old, server):
-        return Statement(f"{subject}ALTER COLUMN {old.get('name')} {_set_default(action.default)}")
+        return f"ALTER COLUMN {old.get('name')} {_set_default(action.default)}"
     new = _changed(old, action, table, server)
     verb = f"CHANGE COLUMN {old.get('name')}" if action.name else "MODIFY COLUMN"
-    return Statement(f"{subject}{verb} {new}{_place(action.after, lines, table)}")
+    return f"{verb} {new}{_place(action.after, lines, table)}"
 
 
 def _said(action: AlterColumn) -> set[str]:

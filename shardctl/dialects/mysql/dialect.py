@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.clause import Action, AlterColumn, Names, Sql
-from shardctl.dialects.base import Definition, Dialect, Size, Statement
-from shardctl.dialects.mysql import column, errors, orphans, read, session, text
+from shardctl.clause import Action, Algorithm, AlterColumn, Names, Sql
+from shardctl.dialects.base import Blocker, Definition, Dialect, Size, Statement
+from shardctl.dialects.mysql import (
+    algorithm,
+    column,
+    errors,
+    orphans,
+    others,
+    read,
+    session,
+    specification,
+    text,
+)
 from shardctl.dialects.mysql.server import Server
 from shardctl.structure import Structure
 
@@ -24,6 +34,10 @@ class MySQL(Dialect):
 
     transactional_ddl: ClassVar[bool] = False
     placeholder: ClassVar[str] = "%s"
+    unseen_blocker: ClassVar[str] = (
+        "who held it has gone or cannot be seen (that takes SELECT on performance_schema, "
+        "or PROCESS)"
+    )
 
     @classmethod
     def of(cls, connection: Connection) -> MySQL:
@@ -66,9 +80,34 @@ class MySQL(Dialect):
             case Sql(parts):
                 return (self.fill(parts, names),)
             case AlterColumn() if definition is not None:
-                return (column.alter(action, table, definition, self.server),)
+                said = column.specification(action, table, definition, self.server)
+                return (self.alter(table, [said], None),)
             case _:
                 raise TypeError(f"{self.name} has no rendering of {action!r}")
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        return algorithm.of(self.server)
+
+    def specification(
+        self, action: Action, table: str, names: Names, definition: Definition | None
+    ) -> str | None:
+        match action:
+            case Sql(parts) if (behind := specification.parts(parts)) is not None:
+                text = self.fill(behind, names).sql
+                return None if specification.demands(text) else text
+            case AlterColumn() if definition is not None:
+                return column.specification(action, table, definition, self.server)
+        return None
+
+    def ask(
+        self,
+        connection: Connection,
+        table: str,
+        alter: Callable[[str, Algorithm], Statement],
+        allowed: Sequence[Algorithm],
+    ) -> Algorithm:
+        return algorithm.ask(connection, self.server, table, alter, allowed)
 
     def drop(self, connection: Connection, tables: Collection[str]) -> None:
         # Without the checks a table can be dropped before the one that refers to it.
@@ -88,8 +127,26 @@ class MySQL(Dialect):
     def end_orphan(self, connection: Connection, token: str) -> int | None:
         return orphans.end(connection, self.server, token)
 
+    def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:
+        return orphans.interrupt(connection, self.server, token, waiting=waiting)
+
+    def blockers(
+        self, connection: Connection, table: str, *, rows: bool, waited: int, ours: int | None
+    ) -> tuple[Blocker, ...]:
+        return others.blockers(connection, table, rows=rows, waited=waited, ours=ours)
+
+    def threads_running(self, connection: Connection) -> int | None:
+        return others.threads_running(connection)
+
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)
+
+    def is_held_up(self, error: DBAPIError) -> bool:
+        stale = errors.is_snapshot_stale(error)
+        return errors.is_lock_timeout(error) or errors.is_deadlock(error) or stale
+
+    def is_interrupted(self, error: DBAPIError) -> bool:
+        return errors.is_interrupted(error)
 
     def is_duplicate_key(self, error: DBAPIError) -> bool:
         return errors.is_duplicate_key(error)
@@ -99,6 +156,9 @@ class MySQL(Dialect):
 
     def is_connection_lost(self, error: DBAPIError) -> bool:
         return errors.is_connection_lost(error)
+
+    def is_algorithm_refused(self, error: DBAPIError) -> bool:
+        return errors.is_algorithm_refused(error)
 
     def is_access_denied(self, error: DBAPIError) -> bool:
         return errors.is_access_denied(error)

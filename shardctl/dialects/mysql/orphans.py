@@ -86,6 +86,30 @@ def end(connection: Connection, server: Server, token: str) -> int | None:
     return ended
 
 
+def interrupt(
+    connection: Connection, server: Server, token: str, *, waiting: int | None = None
+) -> bool:
+    """End the statement, not the session, of a token; whether there was one.
+
+    Args:
+        waiting: only one that waits for a lock on its table, and began at most so many seconds
+            ago: a longer one has had the lock, and waits again at its end.
+    """
+    session = _session(connection, server, token)
+    if session is None:
+        return False
+    if waiting is not None:
+        waits = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM information_schema.processlist "
+            "WHERE id = %s AND state = 'Waiting for table metadata lock' AND time <= %s",
+            (session, waiting),
+        )
+        if not waits.scalar_one():
+            return False
+    _kill(connection, session, "KILL QUERY")
+    return True
+
+
 def _name(token: str) -> str:
     return f"shardctl:{token}"
 
@@ -103,9 +127,9 @@ def _session(connection: Connection, server: Server, token: str) -> int | None:
     return tagged.scalars().first()
 
 
-def _kill(connection: Connection, session: int) -> None:
+def _kill(connection: Connection, session: int, kill: str = "KILL") -> None:
     try:
-        connection.exec_driver_sql(f"KILL {session:d}")
+        connection.exec_driver_sql(f"{kill} {session:d}")
     except DBAPIError as error:
         if errors.is_missing_session(error):
             return

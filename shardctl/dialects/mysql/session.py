@@ -46,7 +46,7 @@ def engine(url: URL) -> Engine:
 
 
 def prepare(connection: Connection, *, zone: str, lock_wait: int) -> None:
-    """Set the time zone of a session, and how long it waits for locks on tables.
+    """Set the time zone of a session, and how long it waits for locks on tables and on rows.
 
     Where the server has no zone tables, a zone that keeps one offset is set as that offset.
 
@@ -58,13 +58,13 @@ def prepare(connection: Connection, *, zone: str, lock_wait: int) -> None:
         ConfigError: there is no such zone, or the server has no tables of zones and this one
             changes its offset (daylight saving).
     """
-    settings = "SET SESSION lock_wait_timeout = %s, time_zone = %s"
+    settings = "SET SESSION lock_wait_timeout = %s, innodb_lock_wait_timeout = %s, time_zone = %s"
     try:
-        connection.exec_driver_sql(settings, (lock_wait, zone))
+        connection.exec_driver_sql(settings, (lock_wait, lock_wait, zone))
     except DBAPIError as error:
         if not errors.is_unknown_time_zone(error):
             raise
-        connection.exec_driver_sql(settings, (lock_wait, _offset(zone)))
+        connection.exec_driver_sql(settings, (lock_wait, lock_wait, _offset(zone)))
 
 
 def _spell(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

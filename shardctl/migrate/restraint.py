@@ -1,0 +1,81 @@
+"""How a run holds back for the sake of those who use the tables meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shardctl.dialects import LOCK_WAIT
+from shardctl.errors import ConfigError
+from shardctl.migrate.window import Window
+
+LOCK_RETRIES: Final = 3
+"""How often a statement is tried again that has waited for a lock in vain."""
+
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two tries, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """What the user says of it; the defaults wait for a locked month a minute, and later again.
+
+    Attributes:
+        lock_wait: how long a statement waits for others' locks on its table, or on rows of it, in
+            seconds, 1 or more: a transaction that has read a month keeps it from being altered,
+            and every new query on it waits behind the statement that waits.
+        lock_retries: how often one that has waited in vain is tried again before its month goes
+            to the end of the queue, where it gets as many tries once more.
+        window: the time of day, in the family's zone, outside of which no statement begins.
+        max_threads_running: with more sessions than this at work on the server, ours among
+            them, no statement begins; None: it is not asked.
+
+    Raises:
+        ConfigError: a number is too small.
+    """
+
+    lock_wait: int = LOCK_WAIT
+    lock_retries: int = LOCK_RETRIES
+    window: Window | None = None
+    max_threads_running: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.lock_wait < 1:
+            raise ConfigError(f"lock_wait={self.lock_wait}: it is a number of seconds, 1 or more")
+        if self.lock_retries < 0:
+            raise ConfigError(f"lock_retries={self.lock_retries}: it is a number, 0 or more")
+        if self.max_threads_running is not None and self.max_threads_running < 1:
+            raise ConfigError("max_threads_running: it is a number, 1 or more, as ours runs, too")
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait before each further try, ever longer.
+
+        The first is as long as the table was kept from others by our waiting, so that their
+        queries get through; chance keeps us out of step with what comes back at fixed times.
+        """
+        for tried in range(self.lock_retries):
+            longest = min(self.lock_wait * 2.0**tried, LONGEST_PAUSE)
+            yield longest * random.uniform(0.5, 1.0)
+
+
+DEFAULT: Final = Restraint()
+"""What holds where nothing is said."""
+
+
+def restraint_of(words: Mapping[str, str]) -> Restraint:
+    """What is said under the names of its attributes, as text; what else is said is left alone.
+
+    Raises:
+        ConfigError: it cannot be read, or a number is too small.
+    """
+    numbers: dict[str, int] = {}
+    for name in ("lock_wait", "lock_retries", "max_threads_running"):
+        if name in words:
+            if not words[name].isdecimal():
+                raise ConfigError(f"{name}={words[name]}: it is a number")
+            numbers[name] = int(words[name])
+    window = Window.parse(words["window"]) if "window" in words else None
+    return Restraint(**numbers, window=window)
