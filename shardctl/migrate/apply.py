@@ -8,27 +8,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl import report
-from shardctl.catalog import Member, names_for
+from shardctl.catalog import Member
 from shardctl.clause import Clause
-from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, How, rows_of
 from shardctl.lock import Lease
-from shardctl.migrate.alteration import Alteration
-from shardctl.migrate.failure import failure, lost, refusal, said
+from shardctl.migrate.attempt import Attempts
 from shardctl.migrate.gate import Gate
-from shardctl.migrate.held import LATER, given_up, held_by, once_free
+from shardctl.migrate.held import LATER, once_free
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
 from shardctl.migrate.steps import Steps, stretches
+from shardctl.migrate.telling import Telling
 from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
-from shardctl.report import Finished, Started, State, TableDone
+from shardctl.report import Finished, Started, TableDone
 from shardctl.structure import Structure
 
 Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
@@ -91,7 +88,16 @@ class Application:
             database.dialect.claim(connection, self.lease.token)
             session = database.dialect.connection_id(connection)
             sender = Sender(database.dialect, connection, session, self.lease, self._run)
-            turn = partial(self._table, sender, table, numbers)
+            attempts = Attempts(
+                self.site,
+                self.gate,
+                self.revision,
+                self.clauses,
+                self.lessons,
+                self._telling,
+                sender,
+            )
+            turn = partial(self._table, attempts, table, numbers)
             first = [turn(False, member) for member in self._members(table)]
             second = [turn(True, work.member) for work in first if work.locked]
         if locked := [work.locked for work in second if work.locked]:
@@ -99,7 +105,7 @@ class Application:
         return first + second
 
     def _table(
-        self, sender: Sender, table: str, numbers: Sequence[int], last: bool, member: Member
+        self, attempts: Attempts, table: str, numbers: Sequence[int], last: bool, member: Member
     ) -> Work:
         """Bring one table through a segment, as far as nobody keeps it locked.
 
@@ -107,21 +113,23 @@ class Application:
             last: whether this is its second turn, and there is no third.
         """
         live: Mapping[str, Structure] | None = self.site.look([member])
+        sender = attempts.sender
         work = self._look(sender, member, table, numbers, live)
         done: list[int] = []
         for stretch in stretches(work.todo, self.clauses):
             for step in self._steps(member, stretch, live):
+                still = partial(self._needs, sender, member, table, step.numbers)
                 try:
-                    self._send(sender, member, table, step)
+                    attempts.send(member, table, step, still)
                 except DBAPIError as error:
                     words = self.site.database.dialect.words(error)
                     # Nothing goes on without the template, and a failure is no reason to wait.
-                    deferred = self._held_up(error) and member.month is not None
+                    deferred = attempts.held_up(error) and member.month is not None
                     if deferred and not last:
-                        self._tell(member, step, "waiting", detail=LATER)
+                        self._telling(member, step, "waiting", detail=LATER)
                     else:
-                        self._tell(member, step, "failed", detail=words)
-                    told, way_on = self._failure(sender, member, step, error)
+                        self._telling(member, step, "failed", detail=words)
+                    told, way_on = attempts.failure(member, step, error)
                     if not deferred:
                         raise StepFailed(f"{told}\n{way_on}") from error
                     return replace(work, todo=tuple(done), locked=told)
@@ -154,8 +162,11 @@ class Application:
             self.lease.ledger.done_clauses(
                 sender.connection, *self._run, [number], member.table, how=how
             )
-            self._tell(member, Step((number,)), "found")
+            self._telling(member, Step((number,)), "found")
         return work
+
+    def _needs(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> bool:
+        return bool(self._look(sender, member, table, numbers).todo)
 
     def _steps(
         self, member: Member, stretch: tuple[int, ...], look: Mapping[str, Structure] | None
@@ -165,69 +176,6 @@ class Application:
             return self.steps.apart(stretch)
         look = self.site.look([member]) if look is None else look
         return self.steps.of(member, stretch, details(look.get(member.table)))
-
-    def _send(self, sender: Sender, member: Member, table: str, step: Step) -> None:
-        """Run one step; where others are in the way, look at the table and try again."""
-        if step.refused:
-            self._tell(member, step, "failed", detail=step.refused)
-            raise StepFailed(self._refusal(member, step, step.refused))
-        dialect = self.site.database.dialect
-        send = sender.data if self.clauses[step.numbers[0]].data else sender.structure
-        for pause in (*self.gate.restraint.pauses(), None):
-            self.gate.admit(table)
-            try:
-                statements = self._statements(sender.connection, member, step)
-                seconds = send(member.table, step.numbers, statements)
-            except DBAPIError as error:
-                if self.gate.stopped_by(error):
-                    if self._look(sender, member, table, step.numbers).todo:
-                        self._ended(sender, member, step)
-                    raise KeyboardInterrupt from error
-                if step.algorithm and dialect.is_algorithm_refused(error):
-                    if _is_template(member):
-                        # It is empty: nobody waits for it, and a rebuild takes no time.
-                        self._send(sender, member, table, replace(step, algorithm=None))
-                        return
-                    words = dialect.words(error)
-                    self._tell(member, step, "failed", detail=words)
-                    raise StepFailed(self._refusal(member, step, words)) from error
-                if pause is None or not self._held_up(error):
-                    raise
-                held = self._held_by(sender, member, step, error)
-                self._tell(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
-            else:
-                self._tell(member, step, "run", seconds=seconds)
-                return
-            self.gate.interrupt.sleep(pause)
-            if not self._look(sender, member, table, step.numbers).todo:
-                return
-
-    def _statements(
-        self, connection: Connection, member: Member, step: Step
-    ) -> tuple[Statement, ...]:
-        alteration = self._alteration(connection, member, step)
-        if step.algorithm is None and len(step.numbers) == 1:
-            return alteration.apart(member.table)
-        return (alteration.joined(member.table, step.algorithm),)
-
-    def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
-        dialect = self.site.database.dialect
-        starting = []
-        for number in step.numbers:
-            clause = self.clauses[number]
-            lesson = self.lessons.get(clause.table)
-            starting.append((clause, lesson.before(number) if lesson else None))
-        return Alteration.of(
-            dialect,
-            starting,
-            names_for(self.site.families, member, dialect),
-            lambda: self.site.look([member]).get(member.table),
-            lambda: dialect.definition(connection, member.table),
-        )
-
-    def _refusal(self, member: Member, step: Step, words: str) -> str:
-        by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
-        return refusal(member.table, step, self.revision, words, by_hand.sql)
 
     def _work(
         self,
@@ -268,54 +216,10 @@ class Application:
         named = {table for table, _ in segments(self.clauses)}
         return {member.table for table in named for member in self._members(table)}
 
-    def _tell(
-        self, member: Member, step: Step, state: State, *, seconds: float = 0.0, detail: str = ""
-    ) -> None:
-        sql, *further = [self.shown[number] for number in step.numbers]
-        algorithm = str(step.algorithm or "")
-        event = report.Step(member.table, sql, state, self.revision.id, seconds, detail)
-        self.site.report(replace(event, algorithm=algorithm, further=tuple(further)))
-
-    def _ended(self, sender: Sender, member: Member, step: Step) -> None:
-        """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        self.lease.ledger.ended_clauses(sender.connection, *self._run, step.numbers, member.table)
-        self._tell(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
-
-    def _held_up(self, error: DBAPIError) -> bool:
-        return self.site.database.dialect.is_held_up(error)
-
-    def _held_by(self, sender: Sender, member: Member, step: Step, error: DBAPIError) -> str:
-        dialect, connection = self.site.database.dialect, self.site.connection
-        if not dialect.is_lock_timeout(error):
-            return dialect.words(error)  # a deadlock, whose other party may be gone
-        blockers = dialect.blockers(
-            connection,
-            member.table,
-            rows=self.clauses[step.numbers[0]].data,
-            waited=self.gate.restraint.lock_wait,
-            ours=sender.session,
-        )
-        return held_by(blockers) if blockers else dialect.unseen_blocker
-
-    def _failure(
-        self, sender: Sender, member: Member, step: Step, error: DBAPIError
-    ) -> tuple[str, str]:
-        """What happened, in a line, and in another how to go on."""
-        dialect = self.site.database.dialect
-        where, what = member.table or "database", said(step)
-        words = dialect.words(error)
-        if self._held_up(error):
-            if dialect.is_lock_timeout(error):
-                words += f"; {self._held_by(sender, member, step, error)}"
-            return given_up(where, what, self.revision, words), once_free(self.revision)
-        tell = lost if dialect.is_connection_lost(error) else failure
-        first, _, further = tell(where, what, self.revision, words).partition("\n")
-        return first, further
+    @property
+    def _telling(self) -> Telling:
+        return Telling(self.site.report, self.revision, self.shown)
 
     @property
     def _run(self) -> tuple[str, Direction]:
         return self.revision.id, self.revision.direction
-
-
-def _is_template(member: Member) -> bool:
-    return bool(member.family) and member.month is None

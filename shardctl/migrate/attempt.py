@@ -1,0 +1,155 @@
+"""Sends one step to one table: again where others are in the way, and with words where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.catalog import Member, names_for
+from shardctl.clause import Clause
+from shardctl.dialects import Statement
+from shardctl.errors import StepFailed
+from shardctl.migrate.alteration import Alteration
+from shardctl.migrate.failure import failure, lost, refusal, said
+from shardctl.migrate.gate import Gate
+from shardctl.migrate.held import given_up, held_by, once_free
+from shardctl.migrate.locate import Lesson
+from shardctl.migrate.send import Sender
+from shardctl.migrate.site import Site
+from shardctl.migrate.telling import Telling
+from shardctl.migrate.trial import Step
+from shardctl.migrate.work import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What all steps of one revision are sent with, on one session.
+
+    Attributes:
+        gate: asked before every statement.
+    """
+
+    site: Site
+    gate: Gate
+    revision: Revision
+    clauses: Sequence[Clause]
+    lessons: Mapping[str, Lesson]
+    telling: Telling
+    sender: Sender
+
+    def send(self, member: Member, table: str, step: Step, needed: Callable[[], bool]) -> None:
+        """Run one step; where others are in the way, look at the table and try again.
+
+        Args:
+            needed: whether the table still needs it, judged by how it looks now.
+
+        Raises:
+            DBAPIError: it failed, or others are in the way for too long.
+            StepFailed: the table refuses the step's algorithm.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        if step.refused:
+            self.telling(member, step, "failed", detail=step.refused)
+            raise StepFailed(self._refusal(member, step, step.refused))
+        dialect = self.site.database.dialect
+        send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
+        for pause in (*self.gate.restraint.pauses(), None):
+            self.gate.admit(table)
+            try:
+                statements = self._statements(self.sender.connection, member, step)
+                seconds = send(member.table, step.numbers, statements)
+            except DBAPIError as error:
+                if self.gate.stopped_by(error):
+                    if needed():
+                        self._ended(member, step)
+                    raise KeyboardInterrupt from error
+                if step.algorithm and dialect.is_algorithm_refused(error):
+                    if _is_template(member):
+                        # It is empty: nobody waits for it, and a rebuild takes no time.
+                        self.send(member, table, replace(step, algorithm=None), needed)
+                        return
+                    words = dialect.words(error)
+                    self.telling(member, step, "failed", detail=words)
+                    raise StepFailed(self._refusal(member, step, words)) from error
+                if pause is None or not self.held_up(error):
+                    raise
+                held = self._held_by(member, step, error)
+                self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
+            else:
+                self.telling(member, step, "run", seconds=seconds)
+                return
+            self.gate.interrupt.sleep(pause)
+            if not needed():
+                return
+
+    def _statements(
+        self, connection: Connection, member: Member, step: Step
+    ) -> tuple[Statement, ...]:
+        alteration = self._alteration(connection, member, step)
+        if step.algorithm is None and len(step.numbers) == 1:
+            return alteration.apart(member.table)
+        return (alteration.joined(member.table, step.algorithm),)
+
+    def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
+        dialect = self.site.database.dialect
+        starting = []
+        for number in step.numbers:
+            clause = self.clauses[number]
+            lesson = self.lessons.get(clause.table)
+            starting.append((clause, lesson.before(number) if lesson else None))
+        return Alteration.of(
+            dialect,
+            starting,
+            names_for(self.site.families, member, dialect),
+            lambda: self.site.look([member]).get(member.table),
+            lambda: dialect.definition(connection, member.table),
+        )
+
+    def _refusal(self, member: Member, step: Step, words: str) -> str:
+        by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
+        return refusal(member.table, step, self.revision, words, by_hand.sql)
+
+    def _ended(self, member: Member, step: Step) -> None:
+        """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
+        sender = self.sender
+        sender.lease.ledger.ended_clauses(
+            sender.connection, *sender.run, step.numbers, member.table
+        )
+        self.telling(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
+
+    def held_up(self, error: DBAPIError) -> bool:
+        """Whether others are in the way, so that the same step may pass later."""
+        return self.site.database.dialect.is_held_up(error)
+
+    def _held_by(self, member: Member, step: Step, error: DBAPIError) -> str:
+        dialect, connection = self.site.database.dialect, self.site.connection
+        if not dialect.is_lock_timeout(error):
+            return dialect.words(error)  # a deadlock, whose other party may be gone
+        blockers = dialect.blockers(
+            connection,
+            member.table,
+            rows=self.clauses[step.numbers[0]].data,
+            waited=self.gate.restraint.lock_wait,
+            ours=self.sender.session,
+        )
+        return held_by(blockers) if blockers else dialect.unseen_blocker
+
+    def failure(self, member: Member, step: Step, error: DBAPIError) -> tuple[str, str]:
+        """What happened, in a line, and in another how to go on."""
+        dialect = self.site.database.dialect
+        where, what = member.table or "database", said(step)
+        words = dialect.words(error)
+        if self.held_up(error):
+            if dialect.is_lock_timeout(error):
+                words += f"; {self._held_by(member, step, error)}"
+            return given_up(where, what, self.revision, words), once_free(self.revision)
+        tell = lost if dialect.is_connection_lost(error) else failure
+        first, _, further = tell(where, what, self.revision, words).partition("\n")
+        return first, further
+
+
+def _is_template(member: Member) -> bool:
+    return bool(member.family) and member.month is None
