@@ -8,6 +8,7 @@ test. A server that cannot be had is a skip with the reason; with ``CI`` set it 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +31,10 @@ SERVERS = pytest.StashKey[dict[str, Server]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What the developer has set for shardctl must not matter to a test."""
-    config.stash[SETTINGS] = dict(os.environ)
+    """What the developer has set for shardctl, or a shell for Ctrl-C, must not matter to a test."""
+    given = getattr(config, "workerinput", {"settings": dict(os.environ)})
+    config.stash[SETTINGS] = given["settings"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind `&` in a script
     for name in [name for name in os.environ if name.startswith("SHARDCTL_")]:
         del os.environ[name]
 
@@ -46,7 +49,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Under xdist the servers belong to the controller; each worker is told their URLs."""
+    """Under xdist the servers belong to the controller; each worker is told their URLs.
+
+    And what was set for the tests: the environment that it inherits is bare of it.
+    """
+    node.workerinput["settings"] = dict(node.config.stash[SETTINGS])
     node.workerinput["servers"] = {
         flavour: server.url for flavour, server in _servers(node.config).items()
     }

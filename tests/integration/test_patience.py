@@ -353,20 +353,30 @@ def slow(seconds: int) -> str:
 
 
 def asleep(project: Project) -> bool:
+    return in_state(project, "User sleep")
+
+
+def in_state(project: Project, state: str) -> bool:
     return project.rows(
         "SELECT COUNT(*) FROM information_schema.processlist "
-        "WHERE db = DATABASE() AND state = 'User sleep'"
+        f"WHERE db = DATABASE() AND state = '{state}'"
     ) == [(1,)]
 
 
 def test_ctrl_c_lets_the_statement_under_way_finish_and_stops(
     project: Project, nursery: Nursery, run_cli: RunCli
 ) -> None:
-    project.revision("r1", slow(1))
-    with started(nursery, project, "upgrade") as process:
-        until(lambda: process.poll() is not None or asleep(project))
-        process.send_signal(signal.SIGINT)
-        code, errors = ended(process)
+    update = "UPDATE t_order SET coin = coin + 1 + 0 * GET_LOCK(DATABASE(), 60)"
+    project.revision("r1", f'op.execute("{update}")')
+    with project.connect() as holder:
+        holder.exec_driver_sql("SELECT GET_LOCK(DATABASE(), 0)")
+        with started(nursery, project, "upgrade") as process:
+            said = process.streams / "out"
+            until(lambda: process.poll() is not None or in_state(project, "User lock"))
+            process.send_signal(signal.SIGINT)
+            until(lambda: process.poll() is not None or "once more ends it" in said.read_text())
+            holder.exec_driver_sql("SELECT RELEASE_LOCK(DATABASE())")
+            code, errors = ended(process)
     assert (code, errors) == (
         130,
         "interrupted; what was done is recorded: run it again to go on\n",
