@@ -14,7 +14,7 @@ from shardctl.family.kinds import refuse_other_kinds
 from shardctl.family.reading import Reader, Reading
 from shardctl.family.route import Place, Route, quick, several
 from shardctl.family.scheme import Scheme, refuse_ambiguous
-from shardctl.gene import Gene, Id, Span
+from shardctl.gene import DigitsGene, Gene, Id, Span
 from shardctl.gene.base import shown
 from shardctl.gene.seal import Tag
 from shardctl.month import Month, required
@@ -265,6 +265,24 @@ class Family:
         if scheme.gene is None:
             raise InvalidId(f"ID {shown(id)} of {self.name} bears no gene, and so no time")
         return scheme.gene.span(scheme.body(id), self.zone)
+
+    def shows(self, id: Id, instant: datetime) -> bool:
+        """Whether an ID bears exactly an add-time, as far as it tells: both from one instant.
+
+        The quick way to see that they agree. False where that takes `span`, too.
+
+        Args:
+            id: one that `month` has taken.
+            instant: an aware datetime.
+        """
+        schemes = self._reader.schemes
+        gene = schemes[0].gene
+        return (
+            len(schemes) == 1
+            and isinstance(gene, DigitsGene)
+            and type(id) is str
+            and gene.shows(id, instant.astimezone(self.zone))
+        )
 
     def explain(self, id: Id, now: datetime | None = None) -> Iterator[tuple[str, str]]:
         """Each step from an ID to its table: what is looked at, and what it says.

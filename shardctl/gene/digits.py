@@ -140,6 +140,17 @@ class DigitsGene:
             raise InvalidId(f"ID {shown(text)} bears no time: {error}") from error
         return since, max(since, later) + _UNITS[finest]
 
+    def shows(self, text: str, wall: datetime) -> bool:
+        """Whether an ID bears what a clock shows, to its last digit.
+
+        False, too, where that is not to be told so quickly: of a year in two digits, and of
+        milliseconds, which `strftime` has not.
+        """
+        fields = self.fields
+        if "Y" not in fields or "L" in fields:
+            return False
+        return text.startswith(wall.strftime(self.format), self.position)
+
     def id_range(
         self,
         first: Month,

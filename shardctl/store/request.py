@@ -101,8 +101,10 @@ class Requests:
         table = self.table.month(month)
         if time is None:
             return Request(values[self.key[-1]], month, table, values, None)
-        since, until = family.span(id)
         given = values.get(time)
+        if type(given) is datetime and given.tzinfo is not None and family.shows(id, given):
+            return Request(id, month, table, values, given)
+        since, until = family.span(id)
         if given is None:
             given = since if until - since <= EXACT else self.clock()
             values = {**values, time: given}

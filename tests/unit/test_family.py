@@ -608,3 +608,38 @@ def test_routing_loads_no_third_party_module() -> None:
     assert "shardctl" in loaded
     # tzdata is data, which zoneinfo reads where the system has none.
     assert loaded & set(packages_distributions()) <= {"shardctl", "tzdata"}
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.sampled_from(["Asia/Shanghai", "America/New_York", "UTC"]),
+    st.sampled_from(["%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M%S%L", "%y%m%d%H%M", "%m%Y"]),
+    st.timedeltas(timedelta(seconds=-2), timedelta(seconds=2)),
+)
+def test_an_id_shows_an_add_time_only_where_that_is_in_its_span(
+    instant: datetime, zone: str, form: str, off: timedelta
+) -> None:
+    gene = DigitsGene(2, form)
+    family = Family("t", timezone=zone, gene=gene, length=(28,))
+    wall = instant.astimezone(family.zone)
+    assume("Y" in form or wall.year >= 2000)
+    digits = form.replace("%L", f"{wall.microsecond // 1000:03}")
+    id = f"77{wall.strftime(digits)}".ljust(28, "0")
+    since, until = family.span(id)
+    assert since <= instant < until
+    if family.shows(id, instant + off):
+        assert since <= instant + off < until
+    assert family.shows(id, instant) == ("Y" in form and "L" not in form)
+
+
+def test_an_id_of_one_of_several_schemes_or_a_number_shows_nothing_at_once() -> None:
+    old = Scheme(DigitsGene(0, "%Y%m%d"), (28,), until=Month(2026, 6))
+    gene = DigitsGene(0, "%Y%m%d%H%M%S")
+    several = Family("t", gene=gene, length=(20,), genes=(old,))
+    one = Family("t", gene=gene, length=(20,))
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    id = "20261121120000000000"
+    assert one.shows(id, noon)
+    assert not one.shows(int(id), noon)
+    assert not several.shows(id, noon)
+    assert not Family("t", gene=TWITTER).shows("1", noon)
