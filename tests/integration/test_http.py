@@ -14,14 +14,8 @@ import httpx
 import pytest
 import uvicorn
 from sqlalchemy import (
-    BigInteger,
     Column,
-    DateTime,
     Integer,
-    MetaData,
-    Numeric,
-    String,
-    Table,
     create_engine,
     insert,
     make_url,
@@ -30,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shardctl import DigitsGene, Family, Month
+from shardctl import Month
 from shardctl.errors import (
     Conflict,
     InDoubt,
@@ -44,26 +38,11 @@ from shardctl.store.http import json_value, reply
 from shardctl.tables import MonthlyTable
 from tests.examples.orders_api import service
 from tests.integration.test_async import reached_by
+from tests.orders import FAMILY, orders
 
 MONTH = Month(2026, 11)
-ORDERS = Family(
-    "t_order",
-    timezone="Asia/Shanghai",
-    gene=DigitsGene(0, "%Y%m%d%H%M%S"),
-    length=(28,),
-    key=("order_id",),
-    time="create_time",
-    first=Month(2026, 1),
-)
-DECLARED = Table(
-    "t_order",
-    MetaData(),
-    Column("order_id", String(28), primary_key=True),
-    Column("user_id", BigInteger, nullable=False),
-    Column("coin", Numeric(32, 2), nullable=False),
-    Column("status", Integer, nullable=False, default=1),
-    Column("create_time", DateTime, nullable=False),
-)
+ORDERS = FAMILY
+DECLARED = orders(FAMILY, Column("status", Integer, nullable=False, default=1)).declared
 ORDER = {"order_id": "2026112109364300000000000001", "user_id": 7, "coin": "19.90"}
 
 

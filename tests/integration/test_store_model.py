@@ -26,52 +26,29 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import (
-    BigInteger,
     Column,
-    DateTime,
     Engine,
     Integer,
-    MetaData,
-    Numeric,
-    String,
-    Table,
     create_engine,
     delete,
     select,
     text,
 )
 
-from shardctl import DigitsGene, Family, Month
+from shardctl import Month
 from shardctl.dialects import open_database
 from shardctl.errors import Conflict, GeneMismatch, InDoubt, RowMissing, StateConflict
 from shardctl.ledger import schema
 from shardctl.store import Outcome, Retry, Store
-from shardctl.tables import MonthlyTable
 from shardctl.testing import MovableClock
+from tests.orders import FAMILY, orders
 
 PENDING, PAID, DONE, INVALID = 1, 2, 3, 4
 STATES = {PENDING: (PAID, INVALID), PAID: (DONE,)}
 PAST = {PENDING: {1, 2, 3, 4}, PAID: {2, 3}, DONE: {3}, INVALID: {4}}
 
-ORDERS = Family(
-    "t_order",
-    timezone="Asia/Shanghai",
-    gene=DigitsGene(0, "%Y%m%d%H%M%S"),
-    length=(20,),
-    key=("order_id",),
-    time="create_time",
-    first=Month(2026, 1),
-)
-DECLARED = Table(
-    "t_order",
-    MetaData(),
-    Column("order_id", String(20), primary_key=True),
-    Column("user_id", BigInteger, nullable=False),
-    Column("coin", Numeric(32, 2), nullable=False),
-    Column("status", Integer, nullable=False, default=PENDING),
-    Column("create_time", DateTime, nullable=False),
-)
-TABLE = MonthlyTable(ORDERS, DECLARED)
+ORDERS = FAMILY
+TABLE = orders(FAMILY, Column("status", Integer, nullable=False, default=PENDING))
 MONTHS = [Month(2026, 9), Month(2026, 10), Month(2026, 11)]
 MIDNIGHTS = [month.start(ORDERS.zone).astimezone(UTC) for month in MONTHS[1:]]
 
@@ -237,7 +214,7 @@ class Orders(RuleBasedStateMachine):
         return self.last_id()
 
     def last_id(self) -> str:
-        return f"{self.clock().astimezone(ORDERS.zone):%Y%m%d%H%M%S}{self.number:06}"
+        return f"{self.clock().astimezone(ORDERS.zone):%Y%m%d%H%M%S}{self.number:014}"
 
     def values(self, id: str, user: int, coin: Decimal, fresh: bool = False) -> dict[str, Any]:
         values = {"order_id": id, "user_id": user, "coin": coin}
