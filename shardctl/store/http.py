@@ -19,7 +19,9 @@ from uuid import UUID
 from shardctl.errors import (
     Conflict,
     InvalidId,
+    InvalidInstant,
     MonthMissing,
+    RowGone,
     RowMissing,
     ShardctlError,
     StateConflict,
@@ -80,7 +82,9 @@ def reply(
             return _problem(HTTPStatus.CONFLICT, result, state=json_value(result.stored))
         case RowMissing():
             return _problem(HTTPStatus.NOT_FOUND, result)
-        case InvalidId():
+        case RowGone():
+            return _problem(HTTPStatus.GONE, result)
+        case InvalidId() | InvalidInstant():
             return _problem(HTTPStatus.BAD_REQUEST, result)
         case Unsettled() | MonthMissing():
             return Reply(

@@ -28,8 +28,10 @@ from shardctl import Month
 from shardctl.errors import (
     Conflict,
     InDoubt,
+    InvalidInstant,
     LockHeld,
     NotStored,
+    RowGone,
     RowMissing,
     StateConflict,
 )
@@ -136,6 +138,11 @@ def test_a_state_that_is_not_the_one_asked_for_is_a_conflict_and_no_row_is_not_f
     answer = reply(StateConflict("in state 3, not 4", 3, 4))
     assert (answer.status, answer.body["state"]) == (409, 3)
     assert reply(RowMissing("not stored")).status == 404
+    assert reply(RowGone("deleted")).status == 410
+
+
+def test_a_time_without_a_zone_is_the_clients_fault() -> None:
+    assert reply(InvalidInstant("it is naive")).status == 400
 
 
 def test_a_fault_of_the_server_is_no_answer() -> None:
