@@ -16,8 +16,9 @@ from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, How, rows_of
 from shardctl.lock import Lease
 from shardctl.migrate.attempt import Attempts
+from shardctl.migrate.failure import once_free
 from shardctl.migrate.gate import Gate
-from shardctl.migrate.held import LATER, once_free
+from shardctl.migrate.held import LATER
 from shardctl.migrate.locate import Lesson, details
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site

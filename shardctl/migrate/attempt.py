@@ -13,9 +13,17 @@ from shardctl.clause import Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.migrate.alteration import Alteration
-from shardctl.migrate.failure import failure, lost, refusal, said
+from shardctl.migrate.failure import (
+    ONCE_CONNECTED,
+    broke_off,
+    failed,
+    once_free,
+    once_mended,
+    refusal,
+    said,
+)
 from shardctl.migrate.gate import Gate
-from shardctl.migrate.held import given_up, held_by, once_free
+from shardctl.migrate.held import held_by
 from shardctl.migrate.locate import Lesson
 from shardctl.migrate.send import Sender
 from shardctl.migrate.site import Site
@@ -145,10 +153,10 @@ class Attempts:
         if self.held_up(error):
             if dialect.is_lock_timeout(error):
                 words += f"; {self._held_by(member, step, error)}"
-            return given_up(where, what, self.revision, words), once_free(self.revision)
-        tell = lost if dialect.is_connection_lost(error) else failure
-        first, _, further = tell(where, what, self.revision, words).partition("\n")
-        return first, further
+            return failed(where, what, self.revision, words), once_free(self.revision)
+        if dialect.is_connection_lost(error):
+            return broke_off(where, what, self.revision, words), ONCE_CONNECTED
+        return failed(where, what, self.revision, words), once_mended(self.revision)
 
 
 def _is_template(member: Member) -> bool:

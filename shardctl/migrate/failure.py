@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Revision
 
@@ -12,22 +14,36 @@ def said(step: Step) -> str:
     return f"clause {numbers}" if len(step.numbers) == 1 else f"clauses {numbers}"
 
 
-def lost(where: str, what: str, revision: Revision, words: str) -> str:
-    """The connection broke off while a step ran."""
+def failed(where: str, what: str, revision: Revision, words: str) -> str:
+    """What happened, in a line; what follows it says how to go on."""
+    return f"{where}: {what} of {revision} failed: {words}"
+
+
+def broke_off(where: str, what: str, revision: Revision, words: str) -> str:
+    """The same, of a connection that was lost; `ONCE_CONNECTED` follows it."""
+    return f"{where}: the connection was lost in {what} of {revision}: {words}"
+
+
+ONCE_CONNECTED: Final = (
+    "What was done before is recorded: run again, which sees whether this took effect, and goes on"
+)
+
+
+def once_mended(revision: Revision) -> str:
+    """How to go on after the server refused a statement, and how to go back."""
     return (
-        f"{where}: the connection was lost in {what} of {revision}: {words}\n"
-        "What was done before is recorded: run again, which sees whether this took effect, and "
-        "goes on"
+        "What was done before is recorded: mend the cause and run again to go on"
+        f"{_give_up(revision)}"
     )
 
 
-def failure(where: str, what: str, revision: Revision, words: str) -> str:
-    """The server refused a statement."""
-    give_up = ", or give it up with 'shardctl downgrade -1'" if revision.direction == "up" else ""
-    return (
-        f"{where}: {what} of {revision} failed: {words}\n"
-        f"What was done before is recorded: mend the cause and run again to go on{give_up}"
-    )
+def once_free(revision: Revision) -> str:
+    """How to go on after tables stayed locked, and how to go back."""
+    return f"What was done is recorded: run again when that has ended to go on{_give_up(revision)}"
+
+
+def _give_up(revision: Revision) -> str:
+    return ", or give it up with 'shardctl downgrade -1'" if revision.direction == "up" else ""
 
 
 def refusal(where: str, step: Step, revision: Revision, words: str, by_hand: str) -> str:

@@ -60,6 +60,10 @@ class Watermark:
         still = sweep.c.until == read
         connection.execute(update(sweep).where(*self._this, still).values(until=to))
 
+    def set_back(self, connection: Connection, to: datetime) -> None:
+        """Set it, wherever it stands."""
+        connection.execute(update(sweep).where(*self._this).values(until=to))
+
     @property
     def _this(self) -> tuple[ColumnElement[bool], ...]:
         return sweep.c.family == self.family, sweep.c.name == self.name
@@ -81,6 +85,4 @@ def recall(connection: Connection, family: str, instant: datetime) -> None:
     except LedgerMissing:
         return
     for name, until in rows:
-        this = sweep.c.family == family, sweep.c.name == name
-        lower = min(instant, until - _STEP)
-        connection.execute(update(sweep).where(*this).values(until=lower))
+        Watermark(family, name).set_back(connection, min(instant, until - _STEP))
