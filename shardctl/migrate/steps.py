@@ -93,7 +93,7 @@ class Steps:
     def _tried(self, trial: Trial, numbers: Numbers, end: Details | None) -> tuple[Step, ...]:
         if end is not None and len(numbers) == 1:
             return self.apart(numbers)
-        end = end or trial.end(numbers)
+        end = end or trial.end([(number,) for number in numbers])
         if end is None:  # the copy does not tell: then the table itself is to
             return self.apart(numbers)
         for grouping in self._groupings(numbers, touches(trial.lesson)):

@@ -51,12 +51,15 @@ class Trial:
     member: Member
     text: Definition | None
 
-    def end(self, numbers: Numbers) -> Details | None:
-        """How the table looks after all clauses; None: its copy refuses one by any algorithm."""
+    def end(self, groups: Sequence[Numbers]) -> Details | None:
+        """How the table looks after statements, one a group, by whatever algorithm.
+
+        None: its copy refuses one.
+        """
         with self._twin() as twin:
             try:
-                for number in numbers:
-                    self._ask(twin, (number,), self._dialect.algorithms)
+                for numbers in groups:
+                    self._ask(twin, numbers, self._dialect.algorithms)
             except DBAPIError as error:
                 self._survived(error)
                 return None
@@ -79,7 +82,7 @@ class Trial:
             return tuple(judged)
         numbers = tuple(number for step in refused for number in step.numbers)
         at = judged.index(refused[0])
-        if not self._is_taken((*(step.numbers for step in judged[:at]), numbers)):
+        if self.end((*(step.numbers for step in judged[:at]), numbers)) is None:
             return tuple(judged)
         rest = (step for step in judged[at:] if not step.refused)
         return (*judged[:at], replace(refused[0], numbers=numbers), *rest)
@@ -93,19 +96,6 @@ class Trial:
             self._ask(twin, step.numbers, self._dialect.algorithms)
             return self._dialect.words(error)
         return "it would rebuild the table" if self._rebuilds_only_so(found) else ""
-
-    def _is_taken(self, groups: Sequence[Numbers]) -> bool:
-        """Whether a copy takes statements one after another, by whatever algorithm."""
-        with self._twin() as twin:
-            try:
-                for numbers in groups:
-                    self._ask(twin, numbers, self._dialect.algorithms)
-            except DBAPIError as error:
-                self._survived(error)
-                return False
-            except RevisionRefused:
-                return False
-        return True
 
     def grouped(self, grouping: Sequence[Numbers], end: Details) -> tuple[Step, ...]:
         """The steps of a grouping, split where it is refused; none where it ends otherwise."""

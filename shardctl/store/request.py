@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Table
 
@@ -40,6 +40,16 @@ class Request:
     values: Mapping[str, Any]
     instant: datetime | None
     refused: GeneMismatch | None = None
+
+    @classmethod
+    def like(cls, request: Request, **more: Any) -> Self:
+        """A request with what its placing wants to know besides.
+
+        Args:
+            request: a plain one.
+            more: the further attributes, by name.
+        """
+        return cls(*(getattr(request, each.name) for each in fields(Request)), **more)
 
     @property
     def what(self) -> str:

@@ -71,6 +71,15 @@ class Writer:
         """The row that is stored with the request's ID in its month."""
         return find(connection, request.table, self.key, request.values)
 
+    def find_if_any(self, connection: Connection, request: Request) -> Row | None:
+        """As `find`; a month without a table has no rows."""
+        try:
+            return self.find(connection, request)
+        except DBAPIError as error:
+            if missing(self.family, error) is None:
+                raise
+            return None
+
     def judge(self, connection: Connection, request: Request, found: Row) -> Outcome:
         """What a row that is stored means for a request with the same ID.
 

@@ -8,19 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from shardctl.errors import ConfigError
 from shardctl.family import Family
 from shardctl.gene import Id
 from shardctl.month import Month
-from shardctl.store.insert import Row
 from shardctl.store.outcome import Outcome
 from shardctl.store.placing.protocol import refuse
 from shardctl.store.request import Request, Requests
 from shardctl.store.transaction import Instead
 from shardctl.store.write import Writer
-from shardctl.tables.missing import missing
 
 _LONGEST: Final = timedelta(days=14)  # no more than half a month: a row has one neighbour
 
@@ -63,10 +60,7 @@ class Neighbours:
     ) -> NearEnd:
         refuse(client_id)
         given = requests.by_time(values)
-        return NearEnd(
-            *(given.id, given.month, given.table, given.values, given.instant, given.refused),
-            neighbour=self._neighbour(requests.table.family, given),
-        )
+        return NearEnd.like(given, neighbour=self._neighbour(requests.table.family, given))
 
     def single(self, request: Request) -> bool:
         return isinstance(request, NearEnd) and request.neighbour is None
@@ -79,11 +73,11 @@ class Neighbours:
         if outcome.kind != "created" or request.neighbour is None:
             return outcome
         there = requests.moved(request, request.neighbour)
-        if _find(connection, writer, there) is None:
+        if writer.find_if_any(connection, there) is None:
             return outcome
 
         def instead(connection: Connection) -> Outcome:
-            if (found := _find(connection, writer, there)) is not None:
+            if (found := writer.find_if_any(connection, there)) is not None:
                 return writer.judge(connection, there, found)
             return self.put(connection, writer, requests, request)  # deleted meanwhile
 
@@ -94,20 +88,10 @@ class Neighbours:
         month, instant = request.month, request.instant
         assert instant is not None  # `by_time` gives every request one
         if instant - _start(month, family) < self.grace:
-            return None if month == family.first else month + -1
+            return None if month == family.first else month - 1
         return month + 1 if _start(month + 1, family) - instant <= self.grace else None
 
 
 def _start(month: Month, family: Family) -> datetime:
     """In UTC: the difference of two times in one zone is that of their clocks, whatever passed."""
     return month.start(family.zone).astimezone(UTC)
-
-
-def _find(connection: Connection, writer: Writer, request: Request) -> Row | None:
-    """As `Writer.find`; a month without a table has no rows."""
-    try:
-        return writer.find(connection, request)
-    except DBAPIError as error:
-        if missing(writer.family, error) is None:
-            raise
-        return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection, Engine, delete, select
-from sqlalchemy.exc import DBAPIError
 
 from shardctl.errors import ConfigError, Conflict, InvalidId, RowGone, TwinId
 from shardctl.gene import Id
@@ -21,7 +20,6 @@ from shardctl.store.request import Request, Requests
 from shardctl.store.transaction import Retry, settle
 from shardctl.store.undo import undoing
 from shardctl.store.write import Writer
-from shardctl.tables.missing import missing
 
 _KEY: Final = ("family", "business", "client_id")
 _LONGEST: Final = 191
@@ -89,11 +87,7 @@ class Registry:
         place = requests.by_id if requests.table.family.gene else requests.by_time
         given = place(values)
         number = given.id if client_id is None else client_id
-        return Registered(
-            *(given.id, given.month, given.table, given.values, given.instant, given.refused),
-            client_id=_text(number),
-            minted=minted,
-        )
+        return Registered.like(given, client_id=_text(number), minted=minted)
 
     def single(self, request: Request) -> bool:  # noqa: ARG002
         return False
@@ -176,12 +170,7 @@ class Registry:
             id=id,
             values={**request.values, requests.key[-1]: id},
         )
-        try:
-            found = writer.find(connection, there)
-        except DBAPIError as error:
-            if missing(writer.family, error) is None:
-                raise
-            found = None
+        found = writer.find_if_any(connection, there)
         if found is None:
             raise RowGone(
                 f"the registry says that {request.client_id!r} of {self.business} is {there.what}, "
