@@ -14,7 +14,7 @@ from shardctl.report import Event, Report, Step
 
 if TYPE_CHECKING:
     from shardctl.migrate.commands import Migration
-    from shardctl.migrate.restraint import Restraint
+    from shardctl.migrate.patience.restraint import Restraint
 
 
 class Command(Protocol):
@@ -70,8 +70,8 @@ def restrained(
     lock_wait: int, lock_retries: int, window: str | None, max_threads_running: int | None
 ) -> Restraint:
     """What the options say of holding back."""
-    from shardctl.migrate.restraint import Restraint
-    from shardctl.migrate.window import Window
+    from shardctl.migrate.patience.restraint import Restraint
+    from shardctl.migrate.patience.window import Window
 
     hours = None if window is None else Window.parse(window)
     return Restraint(lock_wait, lock_retries, hours, max_threads_running)

@@ -5,64 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
+from shardctl.dialects.values import Blocker, Definition, Size, Statement
 from shardctl.structure import Structure
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL ready for the driver: exact text, with values where it has placeholders."""
-
-    sql: str
-    values: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """The text by which a server makes a table: its CREATE TABLE, and what comes after it."""
-
-    table: str
-    create: str
-    further: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much a table holds; the server's estimate, None where it has none."""
-
-    rows: int | None
-    bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """A session that holds a table which a statement has waited for.
-
-    Attributes:
-        session: its id on the server, as KILL takes it.
-        seconds: how long its transaction, or its statement, has been under way.
-        statement: the one it runs, or ran last; None where that is not told.
-        certain: whether the server says that it holds the table; else it only may.
-    """
-
-    session: int
-    user: str | None
-    host: str | None
-    seconds: int
-    statement: str | None
-    certain: bool
-
-    def __str__(self) -> str:
-        """`session 17 (app@10.0.0.5, 312 s): SELECT …`."""
-        said = " ".join((self.statement or "").split())
-        said = f": {said[:80]}{'…' if len(said) > 80 else ''}" if said else ""
-        return f"session {self.session} ({self.user}@{self.host}, {self.seconds} s){said}"
 
 
 class Dialect(ABC):

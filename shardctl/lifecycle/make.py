@@ -15,8 +15,8 @@ from shardctl.errors import AccessDenied, Contradiction, StepFailed
 from shardctl.family import Family
 from shardctl.ledger import ClauseRow, Run
 from shardctl.lock import Lease
-from shardctl.migrate.locate import details, locate
-from shardctl.migrate.scratch import PREFIX
+from shardctl.migrate.learn.locate import details, locate
+from shardctl.migrate.learn.scratch import PREFIX
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import lessons_of
 from shardctl.month import Month

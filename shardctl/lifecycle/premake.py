@@ -16,7 +16,7 @@ from shardctl.family import Family
 from shardctl.lifecycle.database import has_rows, revision_of, stamped
 from shardctl.lifecycle.make import Maker
 from shardctl.lifecycle.status import past_gaps
-from shardctl.migrate.scratch import sweep
+from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 from shardctl.report import Finished, Note, Report, Started, TableDone, silent

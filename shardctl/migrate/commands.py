@@ -18,7 +18,7 @@ from alembic.util import CommandError
 from shardctl.config import Config
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.environment import ATTRIBUTE, Request
-from shardctl.migrate.restraint import DEFAULT, Restraint
+from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.work import Outcome
 from shardctl.report import Report, silent
 

@@ -23,8 +23,8 @@ from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
 from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
-from shardctl.migrate.restraint import DEFAULT, Restraint, restraint_of
-from shardctl.migrate.scratch import sweep
+from shardctl.migrate.learn.scratch import sweep
+from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking

@@ -18,10 +18,10 @@ from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.capture import capture
 from shardctl.migrate.compile import compile_ops
-from shardctl.migrate.learn import learn, lived
-from shardctl.migrate.scratch import Scratch
+from shardctl.migrate.learn.learned import learn, lived
+from shardctl.migrate.learn.scratch import Scratch
+from shardctl.migrate.learn.wording import worded
 from shardctl.migrate.site import Site
-from shardctl.migrate.wording import worded
 from shardctl.migrate.work import Revision, lessons_of
 from shardctl.report import Note
 from shardctl.structure import Structure

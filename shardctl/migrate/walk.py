@@ -11,18 +11,18 @@ from alembic.runtime.migration import MigrationContext
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
-from shardctl.migrate.apply import Application
-from shardctl.migrate.gate import Gate
-from shardctl.migrate.interrupt import Interrupt
-from shardctl.migrate.learn import lived
+from shardctl.migrate.learn.learned import lived
+from shardctl.migrate.learn.scratch import scratch
+from shardctl.migrate.learn.steps import Steps
+from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.patience.interrupt import Interrupt
+from shardctl.migrate.patience.restraint import Restraint
+from shardctl.migrate.plan.foresight import Foresight
 from shardctl.migrate.prepare import Prepared, Preparer
-from shardctl.migrate.preview import Foresight
-from shardctl.migrate.restraint import Restraint
-from shardctl.migrate.scratch import scratch
+from shardctl.migrate.run.apply import Application
+from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Steps
-from shardctl.migrate.trial import Step
-from shardctl.migrate.undo import where_it_ran
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
 from shardctl.report import State
 

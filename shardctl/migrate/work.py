@@ -14,7 +14,7 @@ from typing import TypeAlias
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow, Direction
-from shardctl.migrate.locate import Details, Lesson, locate
+from shardctl.migrate.learn.locate import Details, Lesson, locate
 from shardctl.structure import Structure
 
 

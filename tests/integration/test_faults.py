@@ -16,7 +16,7 @@ from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import LockLost, StepFailed
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
-from shardctl.migrate.restraint import LOCK_RETRIES, Restraint
+from shardctl.migrate.patience.restraint import LOCK_RETRIES, Restraint
 from shardctl.structure import differences
 from tests.blocking import ended, read_by_another, started, waiting
 from tests.breaking import breaking_at_commit

@@ -20,8 +20,8 @@ from shardctl import ledger
 from shardctl.dialects import open_database
 from shardctl.errors import Refused, StepFailed
 from shardctl.migrate import commands
-from shardctl.migrate.restraint import Restraint
-from shardctl.migrate.window import Window
+from shardctl.migrate.patience.restraint import Restraint
+from shardctl.migrate.patience.window import Window
 from shardctl.report import Event, Note, Step, TableDone
 from tests.blocking import ended, read_by_another, started, waiting
 from tests.conftest import RunCli
@@ -245,7 +245,7 @@ def test_one_who_only_reads_is_not_told_to_hold_rows(project: Project) -> None:
 def test_a_data_clause_that_a_deadlock_undid_is_applied_once(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shardctl.migrate.restraint.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("shardctl.migrate.patience.restraint.LONGEST_PAUSE", 0.1)
     project.revision("r1", ADD_COIN)
     project.sql(f"INSERT INTO {MIDDLE} (order_id, create_time) VALUES ('b', '2020-01-01')")
     dialect, events = project.database.dialect, list[Event]()
@@ -555,7 +555,7 @@ def test_when_its_window_closes_an_upgrade_stops_and_goes_on_the_next_night(
 ) -> None:
     anywhere.revision("r1", ADD_COLUMN)
     shown = [datetime(2026, 11, 22, 4, 59, tzinfo=ZoneInfo("Asia/Shanghai"))]
-    monkeypatch.setattr("shardctl.migrate.gate.local_time", lambda _: shown[0])
+    monkeypatch.setattr("shardctl.migrate.patience.gate.local_time", lambda _: shown[0])
     night = Restraint(window=Window.parse("01:00-05:00"))
 
     def report(event: Event) -> None:
@@ -611,7 +611,7 @@ def test_a_busy_server_is_waited_for(
     with server.fresh_database() as url:
         project = made(tmp_path, url)
         project.revision("r1", ADD_COLUMN)
-        monkeypatch.setattr("shardctl.migrate.gate.BUSY", 0.0)
+        monkeypatch.setattr("shardctl.migrate.patience.gate.BUSY", 0.0)
         with pytest.raises(StepFailed, match="threads have been running on the server, more than"):
             upgrade(project, calm)
         assert having(project) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardctl.errors import Contradiction
-from shardctl.migrate.locate import Lesson, details, locate, projected
+from shardctl.migrate.learn.locate import Lesson, details, locate, projected
 from shardctl.structure import Check, Column, Index, IndexPart, Structure
 
 ID = Column("order_id", "varchar(128)", nullable=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shardctl.clause import Names
-from shardctl.dialects.base import Definition
 from shardctl.dialects.mysql import text
+from shardctl.dialects.values import Definition
 
 SOURCE = """CREATE TABLE `t_order` (
   `id` int NOT NULL COMMENT 't_order `t_order`',

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from shardctl.errors import ConfigError
-from shardctl.migrate.restraint import LONGEST_PAUSE, Restraint, restraint_of
-from shardctl.migrate.window import Window
+from shardctl.migrate.patience.restraint import LONGEST_PAUSE, Restraint, restraint_of
+from shardctl.migrate.patience.window import Window
 
 
 def test_pauses_grow_with_a_part_of_chance_and_have_an_end() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shardctl.errors import ConfigError
-from shardctl.migrate.window import Window
+from shardctl.migrate.patience.window import Window
 
 NIGHT, OVER_MIDNIGHT = Window.parse("01:00-05:00"), Window.parse("22:30-04:00")
 

@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Algorithm, Names
-from shardctl.dialects.base import Statement, execute
+from shardctl.dialects.base import execute
 from shardctl.dialects.mysql import errors, text
 from shardctl.dialects.mysql.server import Server
+from shardctl.dialects.values import Statement
 
 _INPLACE = Algorithm("INPLACE", "NONE")
 _SHARED = Algorithm("INPLACE", "SHARED")

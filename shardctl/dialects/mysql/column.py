@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 
 from shardctl.clause import AlterColumn
-from shardctl.dialects.base import Definition
 from shardctl.dialects.mysql.line import Line
 from shardctl.dialects.mysql.server import Server
 from shardctl.dialects.mysql.text import quote
 from shardctl.dialects.mysql.tokens import Token, tokens, unquote
+from shardctl.dialects.values import Definition
 from shardctl.errors import RevisionRefused
 
 # NCHAR and NVARCHAR are not among them: they imply their charset and take no other.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, Algorithm, AlterColumn, Names, Sql
-from shardctl.dialects.base import Blocker, Definition, Dialect, Size, Statement
+from shardctl.dialects.base import Dialect
 from shardctl.dialects.mysql import (
     algorithm,
     column,
@@ -23,6 +23,7 @@ from shardctl.dialects.mysql import (
     text,
 )
 from shardctl.dialects.mysql.server import Server
+from shardctl.dialects.values import Blocker, Definition, Size, Statement
 from shardctl.structure import Structure
 
 

@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.dialects.base import Blocker
 from shardctl.dialects.mysql import errors
+from shardctl.dialects.values import Blocker
 
 # trx_started is told in the server's own zone, whatever the session's is.
 _SECONDS: Final = (

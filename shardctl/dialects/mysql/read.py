@@ -17,10 +17,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from shardctl.dialects.base import Size
 from shardctl.dialects.mysql import hidden, normal
 from shardctl.dialects.mysql.information_schema import TABLES, Rows, queries, rows
 from shardctl.dialects.mysql.server import Server
+from shardctl.dialects.values import Size
 from shardctl.structure import (
     SELF,
     Check,

@@ -15,8 +15,8 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from shardctl.clause import Names, shorten
-from shardctl.dialects.base import Definition, Statement
 from shardctl.dialects.mysql.tokens import Token, tokens, unquote
+from shardctl.dialects.values import Definition, Statement
 
 _COUNTER = re.compile(r"(\) (?:/\*.*?\*/ )*ENGINE=\w+) AUTO_INCREMENT=[0-9]+")
 _LITERAL = re.compile(rb"`(?:[^`]|``)*`|(\b_\w+ ?)?'((?:[^'\\]|\\.|'')*)'", re.DOTALL)

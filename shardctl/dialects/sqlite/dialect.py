@@ -21,8 +21,9 @@ from shardctl.clause import (
     Sql,
     shorten,
 )
-from shardctl.dialects.base import Definition, Dialect, Size, Statement
+from shardctl.dialects.base import Dialect
 from shardctl.dialects.sqlite import errors, read, rebuild, sample, text
+from shardctl.dialects.values import Definition, Size, Statement
 from shardctl.structure import Structure
 
 

@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from shardctl.dialects.base import Definition, Size
 from shardctl.dialects.sqlite.describe import describe
 from shardctl.dialects.sqlite.parse import CreateIndex, CreateTable, create_index, create_table
 from shardctl.dialects.sqlite.text import quote
+from shardctl.dialects.values import Definition, Size
 from shardctl.structure import Structure
 
 _TABLES = """\

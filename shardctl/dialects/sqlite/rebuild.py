@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from shardctl.clause import AlterColumn, DropConstraint
-from shardctl.dialects.base import Definition, Statement
 from shardctl.dialects.sqlite.parse import (
     Constraint,
     CreateTable,
@@ -20,6 +19,7 @@ from shardctl.dialects.sqlite.parse import (
 )
 from shardctl.dialects.sqlite.text import Edit, edited, quote, renamed
 from shardctl.dialects.sqlite.tokens import same, tokenize, top_level
+from shardctl.dialects.values import Definition, Statement
 from shardctl.errors import RevisionRefused
 
 RENAME_ALONE = "PRAGMA legacy_alter_table = ON"

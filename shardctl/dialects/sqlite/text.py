@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from shardctl.clause import Names
-from shardctl.dialects.base import Definition, Statement
 from shardctl.dialects.sqlite.parse import create_index, create_table
 from shardctl.dialects.sqlite.tokens import Tokens, qualifiers, quote, same
+from shardctl.dialects.values import Definition, Statement
 
 __all__ = ["Edit", "copy", "declared", "edited", "quote", "renamed"]
 

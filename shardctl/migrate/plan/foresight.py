@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import rows_of
-from shardctl.migrate.locate import Details, Lesson, details, projected
+from shardctl.migrate.learn.locate import Details, Lesson, details, projected
+from shardctl.migrate.learn.steps import Steps, stretches
+from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Steps, stretches
-from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Revision, Work, segments, work_of
 
 

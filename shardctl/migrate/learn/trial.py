@@ -13,9 +13,9 @@ from shardctl.catalog import Member
 from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Definition, Dialect
 from shardctl.errors import RevisionRefused
-from shardctl.migrate.alteration import Alteration
-from shardctl.migrate.locate import Details, Lesson, details, touches
-from shardctl.migrate.scratch import Scratch, Twin
+from shardctl.migrate.learn.alteration import Alteration
+from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.scratch import Scratch, Twin
 from shardctl.structure import Key
 
 Numbers: TypeAlias = tuple[int, ...]

@@ -9,7 +9,7 @@ from typing import Final
 
 from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError
-from shardctl.migrate.window import Window
+from shardctl.migrate.patience.window import Window
 
 LOCK_RETRIES: Final = 3
 """How often a statement is tried again that has waited for a lock in vain."""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow
-from shardctl.migrate.locate import Lesson, touches
+from shardctl.migrate.learn.locate import Lesson, touches
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, lessons_of
 from shardctl.structure import Key, Structure

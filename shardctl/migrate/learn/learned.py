@@ -25,17 +25,17 @@ from shardctl.clause import (
 )
 from shardctl.dialects import Definition
 from shardctl.errors import AccessDenied, RevisionRefused
-from shardctl.migrate.alteration import (
+from shardctl.migrate.learn.alteration import (
     Alteration,
     checks_by_meaning,
     existing_names,
     is_structural,
     names_existing,
 )
-from shardctl.migrate.locate import Lesson, details, locate
-from shardctl.migrate.loss import narrowing
-from shardctl.migrate.scratch import Scratch
-from shardctl.migrate.wording import worded
+from shardctl.migrate.learn.locate import Lesson, details, locate
+from shardctl.migrate.learn.loss import narrowing
+from shardctl.migrate.learn.scratch import Scratch
+from shardctl.migrate.learn.wording import worded
 from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
 
 Named = TypeVar("Named", Check, ForeignKey)

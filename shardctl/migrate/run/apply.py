@@ -15,16 +15,16 @@ from shardctl.clause import Clause
 from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, How, rows_of
 from shardctl.lock import Lease
-from shardctl.migrate.attempt import Attempts
-from shardctl.migrate.failure import once_free
-from shardctl.migrate.gate import Gate
-from shardctl.migrate.held import LATER
-from shardctl.migrate.locate import Lesson, details
-from shardctl.migrate.send import Sender
+from shardctl.migrate.learn.locate import Lesson, details
+from shardctl.migrate.learn.steps import Steps, stretches
+from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.attempt import Attempts
+from shardctl.migrate.run.failure import once_free
+from shardctl.migrate.run.held import LATER
+from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
-from shardctl.migrate.steps import Steps, stretches
-from shardctl.migrate.telling import Telling
-from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
 from shardctl.report import Finished, Started, TableDone
 from shardctl.structure import Structure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shardctl.migrate.trial import Step
+from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.work import Revision
 
 

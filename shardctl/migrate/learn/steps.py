@@ -16,9 +16,9 @@ from itertools import groupby
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.dialects import Definition
-from shardctl.migrate.locate import Details, Lesson, details, touches
-from shardctl.migrate.scratch import Scratch
-from shardctl.migrate.trial import Numbers, Step, Trial
+from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.scratch import Scratch
+from shardctl.migrate.learn.trial import Numbers, Step, Trial
 from shardctl.structure import Key
 
 

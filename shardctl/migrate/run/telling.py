@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shardctl import report
 from shardctl.catalog import Member
-from shardctl.migrate.trial import Step
+from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.work import Revision
 from shardctl.report import Report, State
 

@@ -12,8 +12,11 @@ from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
-from shardctl.migrate.alteration import Alteration
-from shardctl.migrate.failure import (
+from shardctl.migrate.learn.alteration import Alteration
+from shardctl.migrate.learn.locate import Lesson
+from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     broke_off,
     failed,
@@ -22,13 +25,10 @@ from shardctl.migrate.failure import (
     refusal,
     said,
 )
-from shardctl.migrate.gate import Gate
-from shardctl.migrate.held import held_by
-from shardctl.migrate.locate import Lesson
-from shardctl.migrate.send import Sender
+from shardctl.migrate.run.held import held_by
+from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
-from shardctl.migrate.telling import Telling
-from shardctl.migrate.trial import Step
 from shardctl.migrate.work import Revision
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.errors import Refused, StepFailed
 from shardctl.lock import Lease
-from shardctl.migrate.interrupt import Interrupt
-from shardctl.migrate.restraint import LONGEST_PAUSE, Restraint
+from shardctl.migrate.patience.interrupt import Interrupt
+from shardctl.migrate.patience.restraint import LONGEST_PAUSE, Restraint
 from shardctl.migrate.site import Site
 from shardctl.report import Note
 
