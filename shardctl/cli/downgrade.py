@@ -14,7 +14,9 @@ from shardctl.cli.session import (
     InWindow,
     LockRetries,
     LockWait,
+    MaxLag,
     MaxThreadsRunning,
+    ReplicaUrls,
     session,
 )
 
@@ -38,6 +40,8 @@ def downgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    max_lag: MaxLag = None,
+    replica: ReplicaUrls = None,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -52,6 +56,8 @@ def downgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        restraint=restrained(
+            lock_wait, lock_retries, window, max_threads_running, max_lag, replica
+        ),
         json=json,
     )

@@ -67,14 +67,21 @@ def migrate(
 
 
 def restrained(
-    lock_wait: int, lock_retries: int, window: str | None, max_threads_running: int | None
+    lock_wait: int,
+    lock_retries: int,
+    window: str | None,
+    max_threads_running: int | None,
+    max_lag: int | None,
+    replicas: Sequence[str] | None,
 ) -> Restraint:
     """What the options say of holding back."""
     from shardctl.migrate.patience.restraint import Restraint
     from shardctl.migrate.patience.window import Window
 
     hours = None if window is None else Window.parse(window)
-    return Restraint(lock_wait, lock_retries, hours, max_threads_running)
+    return Restraint(
+        lock_wait, lock_retries, hours, max_threads_running, max_lag, tuple(replicas or ())
+    )
 
 
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:

@@ -52,6 +52,24 @@ MaxThreadsRunning: TypeAlias = Annotated[
         help="Begin no statement while more sessions than this are at work on the server.",
     ),
 ]
+MaxLag: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Begin no statement while a replica is more seconds behind.",
+    ),
+]
+ReplicaUrls: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replica",
+        metavar="URL",
+        help="A replica that is not to lag, with our user where it names none; may be repeated. "
+        "By default those that the server names.",
+        show_default=False,
+    ),
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

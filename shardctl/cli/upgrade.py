@@ -14,7 +14,9 @@ from shardctl.cli.session import (
     InWindow,
     LockRetries,
     LockWait,
+    MaxLag,
     MaxThreadsRunning,
+    ReplicaUrls,
     session,
 )
 
@@ -28,6 +30,8 @@ def upgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    max_lag: MaxLag = None,
+    replica: ReplicaUrls = None,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -39,6 +43,8 @@ def upgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        restraint=restrained(
+            lock_wait, lock_retries, window, max_threads_running, max_lag, replica
+        ),
         json=json,
     )

@@ -59,11 +59,12 @@ class Database:
             yield connection
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str | URL, *, like: Database | None = None) -> Database:
     """The database at a SQLAlchemy URL; asks the server once for its kind and version.
 
     Args:
         url: such as `mysql+pymysql://user:password@host/orders` or `sqlite:///orders.db`.
+        like: another, whose user and password are taken where the URL names no user.
 
     Raises:
         ConfigError: the URL cannot be read or names a driver that is not installed.
@@ -71,6 +72,8 @@ def open_database(url: str) -> Database:
         UnsupportedServer: it is another kind of server.
     """
     parsed = _parsed(url)
+    if like is not None and parsed.username is None:
+        parsed = parsed.set(username=like.engine.url.username, password=like.engine.url.password)
     try:
         match parsed.get_backend_name():
             case "mysql" | "mariadb":
@@ -90,7 +93,7 @@ def open_database(url: str) -> Database:
     )
 
 
-def _parsed(url: str) -> URL:
+def _parsed(url: str | URL) -> URL:
     """A URL as SQLAlchemy reads it; its error may quote a part of the password and is not shown."""
     try:
         parsed = make_url(url)

@@ -274,6 +274,18 @@ class Dialect(ABC):
         """How many sessions run a statement at this moment, this one too; None: not to be told."""
         return None
 
+    def replica_hosts(self, connection: Connection) -> tuple[tuple[str, int], ...]:  # noqa: ARG002
+        """Host and port of each replica of this server; the host is "" where it is not told."""
+        return ()
+
+    def replica_lag(self, connection: Connection) -> float | None:  # noqa: ARG002
+        """How many seconds this replica is behind what it follows.
+
+        Returns:
+            `math.inf` where replication does not run; None: it is no replica.
+        """
+        return None
+
     # -- errors, by meaning -------------------------------------------------------------------
 
     @abstractmethod

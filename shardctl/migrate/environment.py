@@ -235,7 +235,10 @@ def _of_alembic(context: Any) -> Request:
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
-    restraint = restraint_of(words)
+    # Of one that is said several times the dictionary has the last.
+    said = [word.partition("=") for word in context.get_x_argument()]
+    replicas = " ".join(url for name, _, url in said if name == "replica")
+    restraint = restraint_of({**words, "replica": replicas})
     near = folder / FILE
     config = load(near if near.exists() else None)
     return Request(config, tell, allow_destructive=allowed, restraint=restraint)

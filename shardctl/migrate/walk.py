@@ -17,6 +17,7 @@ from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.interrupt import Interrupt
+from shardctl.migrate.patience.replicas import Replicas, watched
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.plan.foresight import Foresight
 from shardctl.migrate.prepare import Prepared, Preparer
@@ -34,12 +35,14 @@ class Walk:
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
+        replicas: those that are not to lag.
         foresight: how the tables look, or will look after the steps so far.
     """
 
     site: Site
     lease: Lease | None
     restraint: Restraint
+    replicas: Replicas
     preparer: Preparer
     foresight: Foresight
 
@@ -77,7 +80,7 @@ class Walk:
             return self._foreseen(prepared, works, steps)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
-            gate = Gate(self.site, self.lease, self.restraint, interrupt)
+            gate = Gate(self.site, self.lease, self.restraint, interrupt, self.replicas)
             for table in {clause.table for clause in prepared.clauses}:
                 gate.admit(table)
             if not prepared.begun:
@@ -168,6 +171,10 @@ def walking(
     restraint: Restraint,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
-    with scratch(site.database, site.families, site.connection, site.timezone) as copies:
+    max_lag = restraint.max_lag if lease else None
+    with (
+        watched(site, max_lag, restraint.replicas) as replicas,
+        scratch(site.database, site.families, site.connection, site.timezone) as copies,
+    ):
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, replicas, preparer, Foresight(site))

@@ -18,6 +18,7 @@ from shardctl.dialects.mysql import (
     orphans,
     others,
     read,
+    replication,
     session,
     specification,
     text,
@@ -138,6 +139,12 @@ class MySQL(Dialect):
 
     def threads_running(self, connection: Connection) -> int | None:
         return others.threads_running(connection)
+
+    def replica_hosts(self, connection: Connection) -> tuple[tuple[str, int], ...]:
+        return replication.hosts(connection, self.server)
+
+    def replica_lag(self, connection: Connection) -> float | None:
+        return replication.lag(connection, self.server)
 
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)

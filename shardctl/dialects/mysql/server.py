@@ -30,3 +30,8 @@ class Server:
     def is_mariadb(self) -> bool:
         """Whether it is MariaDB, whose information_schema spells much otherwise."""
         return self.flavour == "mariadb"
+
+    @property
+    def says_replica(self) -> bool:
+        """Whether its statements say REPLICA in place of SLAVE: MySQL 8.0.22, MariaDB 10.5.1."""
+        return self.is_mariadb or self.version >= (8, 0, 22)

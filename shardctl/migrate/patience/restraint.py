@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shardctl.dialects import LOCK_WAIT
@@ -31,6 +31,10 @@ class Restraint:
         window: the time of day, in the family's zone, outside of which no statement begins.
         max_threads_running: with more sessions than this at work on the server, ours among
             them, no statement begins; None: it is not asked.
+        max_lag: while a replica is more seconds than this behind, no statement begins; None: it
+            is not asked.
+        replicas: the URLs of the replicas that count, with our user where they name none; empty:
+            those that the server names.
 
     Raises:
         ConfigError: a number is too small.
@@ -40,6 +44,8 @@ class Restraint:
     lock_retries: int = LOCK_RETRIES
     window: Window | None = None
     max_threads_running: int | None = None
+    max_lag: int | None = None
+    replicas: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -49,6 +55,10 @@ class Restraint:
             raise ConfigError(f"lock_retries={self.lock_retries}: it is a number, 0 or more")
         if self.max_threads_running is not None and self.max_threads_running < 1:
             raise ConfigError("max_threads_running: it is a number, 1 or more, as ours runs, too")
+        if self.max_lag is not None and self.max_lag < 0:
+            raise ConfigError(f"max_lag={self.max_lag}: it is a number of seconds, 0 or more")
+        if self.replicas and self.max_lag is None:
+            raise ConfigError("replica: say with max_lag, too, how many seconds it may be behind")
 
     def pauses(self) -> Iterator[float]:
         """Seconds to wait before each further try, ever longer.
@@ -68,14 +78,16 @@ DEFAULT: Final = Restraint()
 def restraint_of(words: Mapping[str, str]) -> Restraint:
     """What is said under the names of its attributes, as text; what else is said is left alone.
 
+    Under `replica` stand URLs, with blanks between them.
+
     Raises:
         ConfigError: it cannot be read, or a number is too small.
     """
     numbers: dict[str, int] = {}
-    for name in ("lock_wait", "lock_retries", "max_threads_running"):
+    for name in ("lock_wait", "lock_retries", "max_threads_running", "max_lag"):
         if name in words:
             if not words[name].isdecimal():
                 raise ConfigError(f"{name}={words[name]}: it is a number")
             numbers[name] = int(words[name])
     window = Window.parse(words["window"]) if "window" in words else None
-    return Restraint(**numbers, window=window)
+    return Restraint(**numbers, window=window, replicas=tuple(words.get("replica", "").split()))
