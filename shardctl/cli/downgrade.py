@@ -14,6 +14,7 @@ from shardctl.cli.session import (
     InWindow,
     LockRetries,
     LockWait,
+    LockWaitLong,
     MaxLag,
     MaxThreadsRunning,
     ReplicaUrls,
@@ -37,6 +38,7 @@ def downgrade(
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
+    lock_wait_long: LockWaitLong = 60,
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
@@ -57,7 +59,7 @@ def downgrade(
         dry_run=dry_run,
         allow_destructive=allow_destructive,
         restraint=restrained(
-            lock_wait, lock_retries, window, max_threads_running, max_lag, replica
+            lock_wait, lock_retries, window, max_threads_running, max_lag, replica, lock_wait_long
         ),
         json=json,
     )

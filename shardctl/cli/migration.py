@@ -73,6 +73,7 @@ def restrained(
     max_threads_running: int | None,
     max_lag: int | None,
     replicas: Sequence[str] | None,
+    lock_wait_long: int,
 ) -> Restraint:
     """What the options say of holding back."""
     from shardctl.migrate.patience.restraint import Restraint
@@ -80,7 +81,13 @@ def restrained(
 
     hours = None if window is None else Window.parse(window)
     return Restraint(
-        lock_wait, lock_retries, hours, max_threads_running, max_lag, tuple(replicas or ())
+        lock_wait,
+        lock_retries,
+        hours,
+        max_threads_running,
+        max_lag,
+        tuple(replicas or ()),
+        lock_wait_long,
     )
 
 

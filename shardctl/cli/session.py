@@ -28,6 +28,15 @@ LockWait: TypeAlias = Annotated[
         help="Seconds that a statement waits for others' locks on a table.",
     ),
 ]
+LockWaitLong: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="SECONDS",
+        help="The same at the end of a statement that builds a big table or an index on it, "
+        "which is lost if it waits in vain.",
+    ),
+]
 LockRetries: TypeAlias = Annotated[
     int,
     typer.Option(

@@ -270,6 +270,23 @@ class Dialect(ABC):
         """
         return ()
 
+    def wait_for_tables(self, connection: Connection, seconds: int) -> None:  # noqa: B027
+        """Set how long a statement waits, at each time that it wants its table to itself.
+
+        Args:
+            seconds: on some servers one at least.
+        """
+
+    def probe_table_lock(self, connection: Connection, table: str, mark: str) -> None:  # noqa: B027
+        """Wait until nobody uses a table, as long as a statement that changes it would.
+
+        Args:
+            mark: a comment by which it is found in the server's list of processes.
+
+        Raises:
+            DBAPIError: somebody does for too long (`is_lock_timeout`).
+        """
+
     def threads_running(self, connection: Connection) -> int | None:  # noqa: ARG002
         """How many sessions run a statement at this moment, this one too; None: not to be told."""
         return None

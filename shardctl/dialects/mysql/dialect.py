@@ -21,6 +21,7 @@ from shardctl.dialects.mysql import (
     replication,
     session,
     specification,
+    table_lock,
     text,
 )
 from shardctl.dialects.mysql.server import Server
@@ -136,6 +137,12 @@ class MySQL(Dialect):
         self, connection: Connection, table: str, *, rows: bool, waited: int, ours: int | None
     ) -> tuple[Blocker, ...]:
         return others.blockers(connection, table, rows=rows, waited=waited, ours=ours)
+
+    def wait_for_tables(self, connection: Connection, seconds: int) -> None:
+        table_lock.wait(connection, seconds)
+
+    def probe_table_lock(self, connection: Connection, table: str, mark: str) -> None:
+        table_lock.probe(connection, table, mark)
 
     def threads_running(self, connection: Connection) -> int | None:
         return others.threads_running(connection)

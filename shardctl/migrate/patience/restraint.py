@@ -17,6 +17,9 @@ LOCK_RETRIES: Final = 3
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two tries, at most."""
 
+LOCK_WAIT_LONG: Final = 60
+"""Seconds that a statement waits at its end whose work would be lost; others wait behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restraint:
@@ -35,6 +38,8 @@ class Restraint:
             is not asked.
         replicas: the URLs of the replicas that count, with our user where they name none; empty:
             those that the server names.
+        lock_wait_long: how long a statement that builds or rebuilds a big table waits at its
+            end, in seconds; at its beginning, `lock_wait` counts (see `long_wait`).
 
     Raises:
         ConfigError: a number is too small.
@@ -46,11 +51,16 @@ class Restraint:
     max_threads_running: int | None = None
     max_lag: int | None = None
     replicas: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
+    lock_wait_long: int = LOCK_WAIT_LONG
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if self.lock_wait < 1:
             raise ConfigError(f"lock_wait={self.lock_wait}: it is a number of seconds, 1 or more")
+        if self.lock_wait_long < 1:
+            raise ConfigError(
+                f"lock_wait_long={self.lock_wait_long}: it is a number of seconds, 1 or more"
+            )
         if self.lock_retries < 0:
             raise ConfigError(f"lock_retries={self.lock_retries}: it is a number, 0 or more")
         if self.max_threads_running is not None and self.max_threads_running < 1:
@@ -75,6 +85,9 @@ DEFAULT: Final = Restraint()
 """What holds where nothing is said."""
 
 
+_NUMBERS: Final = ("lock_wait", "lock_wait_long", "lock_retries", "max_threads_running", "max_lag")
+
+
 def restraint_of(words: Mapping[str, str]) -> Restraint:
     """What is said under the names of its attributes, as text; what else is said is left alone.
 
@@ -84,7 +97,7 @@ def restraint_of(words: Mapping[str, str]) -> Restraint:
         ConfigError: it cannot be read, or a number is too small.
     """
     numbers: dict[str, int] = {}
-    for name in ("lock_wait", "lock_retries", "max_threads_running", "max_lag"):
+    for name in _NUMBERS:
         if name in words:
             if not words[name].isdecimal():
                 raise ConfigError(f"{name}={words[name]}: it is a number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.patience.long_wait import is_long, longer_wait
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     broke_off,
@@ -68,7 +70,8 @@ class Attempts:
             self.gate.admit(table)
             try:
                 statements = self._statements(self.sender.connection, member, step)
-                seconds = send(member.table, step.numbers, statements)
+                with self._waiting(member, step):
+                    seconds = send(member.table, step.numbers, statements)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
@@ -92,6 +95,17 @@ class Attempts:
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
+
+    def _waiting(self, member: Member, step: Step) -> AbstractContextManager[None]:
+        dialect, clauses = self.site.database.dialect, [self.clauses[n] for n in step.numbers]
+        instant = step.algorithm is not None and step.algorithm.name == "INSTANT"
+        if instant or not dialect.algorithms:
+            return nullcontext()
+        size = dialect.sizes(self.site.connection, [member.table]).get(member.table)
+        if not is_long(clauses, step.algorithm, size):
+            return nullcontext()
+        mark = f"shardctl {self.sender.lease.token}"
+        return longer_wait(self.sender.connection, dialect, member.table, self.gate.restraint, mark)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
@@ -134,6 +148,7 @@ class Attempts:
 
     def _held_by(self, member: Member, step: Step, error: DBAPIError) -> str:
         dialect, connection = self.site.database.dialect, self.site.connection
+        lost = "; ".join([*getattr(error, "__notes__", ()), ""])
         if not dialect.is_lock_timeout(error):
             return dialect.words(error)  # a deadlock, whose other party may be gone
         blockers = dialect.blockers(
@@ -143,7 +158,7 @@ class Attempts:
             waited=self.gate.restraint.lock_wait,
             ours=self.sender.session,
         )
-        return held_by(blockers) if blockers else dialect.unseen_blocker
+        return lost + (held_by(blockers) if blockers else dialect.unseen_blocker)
 
     def failure(self, member: Member, step: Step, error: DBAPIError) -> tuple[str, str]:
         """What happened, in a line, and in another how to go on."""
