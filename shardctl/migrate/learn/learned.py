@@ -35,6 +35,7 @@ from shardctl.migrate.learn.alteration import (
 from shardctl.migrate.learn.locate import Lesson, details, locate
 from shardctl.migrate.learn.loss import narrowing
 from shardctl.migrate.learn.scratch import Scratch
+from shardctl.migrate.learn.split import in_parts
 from shardctl.migrate.learn.wording import worded
 from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
 
@@ -62,6 +63,8 @@ class Learned:
 def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     """Run clauses on scratch copies and keep how these look after each.
 
+    A raw ALTER TABLE of several parts becomes a clause for each, where that comes to the same.
+
     Names of checks and foreign keys in the states are the declared ones, as in the revision.
 
     Raises:
@@ -71,7 +74,7 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     texts: dict[str, list[Definition | None]] = {}
     judged: list[Clause] = []
     shown: list[str] = []
-    for number, clause in enumerate(clauses):
+    for number, clause in enumerate(in_parts(clauses, scratch)):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
