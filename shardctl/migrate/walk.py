@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
@@ -36,6 +37,7 @@ class Walk:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
         replicas: those that are not to lag.
+        course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
     """
 
@@ -43,6 +45,7 @@ class Walk:
     lease: Lease | None
     restraint: Restraint
     replicas: Replicas
+    course: Course
     preparer: Preparer
     foresight: Foresight
 
@@ -94,6 +97,7 @@ class Walk:
                 lessons=lessons,
                 shown=prepared.shown,
                 steps=steps,
+                course=self.course,
                 confined=confined,
             ).carry_out()
 
@@ -169,6 +173,7 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
+    course: Course,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     max_lag = restraint.max_lag if lease else None
@@ -177,4 +182,4 @@ def walking(
         scratch(site.database, site.families, site.connection, site.timezone) as copies,
     ):
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, replicas, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, replicas, course, preparer, Foresight(site))

@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from shardctl.dialects import open_database
 from shardctl.errors import ConfigError, Refused, StepFailed
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
 from shardctl.migrate.patience.restraint import Restraint, restraint_of
 from shardctl.report import Event, Note, TableDone
 from tests.conftest import SETTINGS, RunCli
@@ -28,6 +29,7 @@ from tests.servers import FAST, FLAVOURS, Own, Server, Unusable, private, user_w
 
 MONTHS = ("t_order_202001", "t_order_202002")
 TABLES = ("t_order", *MONTHS)
+ALONE = Course(jobs=1)
 NOBODY = "mysql+pymysql://root:hunter2@127.0.0.1:1/"
 
 
@@ -158,7 +160,9 @@ def test_a_replica_that_has_stopped_is_waited_for(
                 if "does not run" in event.text:
                     pair.on_replica("START REPLICA")
 
-        commands.upgrade(project.config, restraint=Restraint(max_lag=10), report=report)
+        commands.upgrade(
+            project.config, restraint=Restraint(max_lag=10), course=ALONE, report=report
+        )
     assert notes[:2] == [
         f"watching the lag of {pair.name}",
         f"replication does not run on {pair.name}: looking again in 1 s",
@@ -184,7 +188,9 @@ def test_a_replica_that_is_behind_is_waited_for_between_two_months(
                 had.append(having(project))
                 cursor.execute("UNLOCK TABLES")
 
-        commands.upgrade(project.config, restraint=Restraint(max_lag=1), report=report)
+        commands.upgrade(
+            project.config, restraint=Restraint(max_lag=1), course=ALONE, report=report
+        )
     told = rf"{pair.name} is \d+ s behind, more than 1 s: looking again in 1 s"
     assert re.fullmatch(told, notes[0])
     assert had[0] == ["t_order", MONTHS[0]]
@@ -204,7 +210,7 @@ def test_a_replica_that_goes_away_meanwhile_stops_the_run(
     given = Restraint(max_lag=10, replicas=(pair.replica.server.url,))
     try:
         with pytest.raises(StepFailed, match=r"cannot be read.*\nWhat was done before is recorded"):
-            commands.upgrade(project.config, restraint=given, report=report)
+            commands.upgrade(project.config, restraint=given, course=ALONE, report=report)
     finally:
         if process.poll() is not None:
             pair.replica.restart()
@@ -229,7 +235,7 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(project: Project, 
                 for (session,) in killed:
                     cursor.execute(f"KILL {session}")
 
-    commands.upgrade(project.config, restraint=Restraint(max_lag=10), report=report)
+    commands.upgrade(project.config, restraint=Restraint(max_lag=10), course=ALONE, report=report)
     assert having(project) == list(TABLES)
 
 

@@ -10,7 +10,7 @@ same lock and does nothing. Who comes in the moment between the two is waited fo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,23 +20,42 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Dialect, Size
 from shardctl.migrate.patience.restraint import Restraint
+from shardctl.migrate.site import Site
 
 LONG_FROM: Final = 64 * 1024 * 1024
 """Bytes of a table that takes more than a moment to be built anew, or to get an index."""
 
 
-def is_long(clauses: Sequence[Clause], algorithm: Algorithm | None, size: Size | None) -> bool:
-    """Whether a statement may take so long that it must not be lost at its end.
+class Sizes:
+    """How big tables are, read for all of them when the first is asked for; by several threads."""
+
+    def __init__(self, site: Site, tables: Collection[str]) -> None:
+        self._site = site
+        self._tables = tables
+        self._found: Mapping[str, Size] | None = None
+
+    def is_big(self, table: str) -> bool:
+        """Whether it takes long to build a table, or an index on it; not where that is unknown."""
+        dialect = self._site.database.dialect
+        if not dialect.algorithms:  # SQLite: there is one writer, and no wait at the end
+            return False
+        with self._site.reading() as connection:
+            if self._found is None:
+                self._found = dialect.sizes(connection, self._tables)
+        size = self._found.get(table)
+        return size is not None and (size.bytes or 0) >= LONG_FROM
+
+
+def may_be_long(clauses: Sequence[Clause], algorithm: Algorithm | None) -> bool:
+    """Whether a statement takes the longer, the bigger its table is.
 
     Args:
         clauses: those that it carries out.
         algorithm: how; None: as the server chooses.
-        size: that of the table before it; None: there is no table.
     """
-    if size is None or any(clause.data or clause.presence for clause in clauses):
+    if any(clause.data or clause.presence for clause in clauses):
         return False
-    instant = algorithm is not None and algorithm.name == "INSTANT"
-    return not instant and (size.bytes or 0) >= LONG_FROM
+    return algorithm is None or algorithm.name != "INSTANT"
 
 
 @contextmanager
