@@ -15,6 +15,7 @@ from shardctl.cli.session import (
     FailFast,
     InWindow,
     Jobs,
+    LetRebuild,
     LockRetries,
     LockWait,
     LockWaitLong,
@@ -58,6 +59,7 @@ def downgrade(
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,
+    let_rebuild: LetRebuild = None,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -82,6 +84,7 @@ def downgrade(
             jobs=jobs,
             rebuild_jobs=rebuild_jobs,
             max_failures=0 if fail_fast else max_failures,
+            let_rebuild=let_rebuild,
         ),
         json=json,
     )

@@ -103,13 +103,21 @@ def steered(
     jobs: int,
     rebuild_jobs: int,
     max_failures: int,
+    let_rebuild: str | None,
 ) -> Course:
     """What the options say of how far to go, and how fast."""
     from shardctl.migrate.course import Course, wave_named
-    from shardctl.migrate.selection import Selection
+    from shardctl.migrate.selection import Listed, Selection
 
     wave = None if pause_after is None else wave_named(pause_after)
-    return Course(Selection.parse(only, excepted), wave, jobs, rebuild_jobs, max_failures)
+    return Course(
+        Selection.parse(only, excepted),
+        wave,
+        jobs,
+        rebuild_jobs,
+        max_failures,
+        Listed.parse("let-rebuild", let_rebuild),
+    )
 
 
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:

@@ -115,6 +115,14 @@ MaxFailures: TypeAlias = Annotated[
 FailFast: TypeAlias = Annotated[
     bool, typer.Option("--fail-fast", help="Stop at the first month that fails.")
 ]
+LetRebuild: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MONTHS",
+        help="Months, or 'all', that are altered in whatever way the server chooses where it "
+        "refuses the algorithm that the others get: rebuilt, with writers kept out.",
+    ),
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

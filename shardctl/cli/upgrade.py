@@ -15,6 +15,7 @@ from shardctl.cli.session import (
     FailFast,
     InWindow,
     Jobs,
+    LetRebuild,
     LockRetries,
     LockWait,
     LockWaitLong,
@@ -48,6 +49,7 @@ def upgrade(
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,
+    let_rebuild: LetRebuild = None,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -69,6 +71,7 @@ def upgrade(
             jobs=jobs,
             rebuild_jobs=rebuild_jobs,
             max_failures=0 if fail_fast else max_failures,
+            let_rebuild=let_rebuild,
         ),
         json=json,
     )

@@ -78,7 +78,13 @@ class Walk:
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
-        steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
+        steps = Steps(
+            self.preparer.scratch,
+            prepared.clauses,
+            lessons,
+            prepared.texts,
+            self.course.let_rebuild,
+        )
         if self.lease is None:
             return self._foreseen(prepared, works, steps)
         wait, database = self.restraint.lock_wait, self.site.database
@@ -155,10 +161,10 @@ class Walk:
                     report.Step(
                         work.member.table,
                         sql,
-                        "failed" if step.refused else state,
+                        "failed" if step.stops else state,
                         str(prepared.revision),
                         detail=step.refused,
-                        algorithm=str(step.algorithm or ""),
+                        algorithm=step.how,
                         further=tuple(further),
                     )
                 )

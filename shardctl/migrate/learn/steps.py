@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from shardctl.catalog import Member
@@ -20,6 +20,7 @@ from shardctl.dialects import Definition
 from shardctl.migrate.learn.locate import Details, Lesson, details, touches
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.trial import Numbers, Step, Trial
+from shardctl.migrate.selection import NONE, Listed
 from shardctl.structure import Key
 
 
@@ -42,12 +43,14 @@ class Steps:
     Attributes:
         texts: by table name, the text of its copy before each clause that concerns it; empty
             where the revision was not learned just now.
+        let_rebuild: the months whose steps may be carried out by any algorithm.
     """
 
     scratch: Scratch
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     texts: Mapping[str, Sequence[Definition | None]]
+    let_rebuild: Listed = NONE
     known: dict[tuple[Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
         default_factory=dict
     )
@@ -70,6 +73,13 @@ class Steps:
         """
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
+        found = self._of(member, numbers, live, foreseen)
+        anyhow = member.month in self.let_rebuild
+        return tuple(replace(step, anyhow=True) for step in found) if anyhow else found
+
+    def _of(
+        self, member: Member, numbers: Numbers, live: Details, foreseen: bool
+    ) -> tuple[Step, ...]:
         key = numbers, frozenset(live.items())
         with self.turn:
             if key not in self.known:

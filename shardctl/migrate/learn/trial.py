@@ -29,12 +29,31 @@ class Step:
     Attributes:
         numbers: the clauses in it, in order.
         algorithm: how the server is to carry it out, or else refuse it; None: as it chooses.
-        refused: the server's words, where it refused this on a copy of the table; "" elsewhere.
+        refused: the server's words, where it refused this, on a copy of the table or on the table
+            itself; "" elsewhere.
+        anyhow: whether the server may choose another algorithm where it refuses this.
     """
 
     numbers: tuple[int, ...]
     algorithm: Algorithm | None = None
     refused: str = ""
+    anyhow: bool = False
+
+    @property
+    def demanded(self) -> Algorithm | None:
+        """What the statement is to demand; None: nothing."""
+        return None if self.refused else self.algorithm
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is not to be sent at all."""
+        return bool(self.refused) and not self.anyhow
+
+    @property
+    def how(self) -> str:
+        """By which algorithm, for people; "" where none is demanded."""
+        said = str(self.algorithm or "")
+        return f"any algorithm, {said} is refused" if self.refused and self.anyhow else said
 
 
 @dataclass(frozen=True, slots=True)

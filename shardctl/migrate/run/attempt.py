@@ -75,7 +75,7 @@ class Attempts:
             MonthFailed: the table refuses the step's algorithm.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
-        if step.refused:
+        if step.stops:
             raise self._refused(sender, member, step, step.refused)
         dialect = self.site.database.dialect
         for pause in (*self.gate.restraint.pauses(), None):
@@ -86,13 +86,18 @@ class Attempts:
                     if needed():
                         self._ended(sender, member, step)
                     raise KeyboardInterrupt from error
-                if step.algorithm and dialect.is_algorithm_refused(error):
+                if step.demanded and dialect.is_algorithm_refused(error):
                     if _is_template(member):
                         # It is empty: nobody waits for it, and a rebuild takes no time.
                         anyhow = replace(step, algorithm=None)
                         self.send(sender, record, member, table, anyhow, needed)
                         return
-                    raise self._refused(sender, member, step, dialect.words(error)) from error
+                    words = dialect.words(error)
+                    if step.anyhow:
+                        anyhow = replace(step, refused=words)
+                        self.send(sender, record, member, table, anyhow, needed)
+                        return
+                    raise self._refused(sender, member, step, words) from error
                 if pause is None or not self.held_up(error):
                     raise
                 held = self._held_by(sender, member, step, error)
@@ -108,7 +113,8 @@ class Attempts:
         self, sender: Sender, record: Record, member: Member, table: str, step: Step
     ) -> float:
         data = self.clauses[step.numbers[0]].data
-        heavy = data or (step.algorithm is not None and step.algorithm.rebuilds)
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
+        heavy = data or rebuilds or bool(step.refused)
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
             statements = self._statements(sender.connection, member, step)
@@ -120,7 +126,7 @@ class Attempts:
     def _waiting(self, sender: Sender, member: Member, step: Step) -> AbstractContextManager[None]:
         """Around a statement that may take long: it is not to be lost at its end."""
         clauses = [self.clauses[number] for number in step.numbers]
-        if not may_be_long(clauses, step.algorithm) or not self.sizes.is_big(member.table):
+        if not may_be_long(clauses, step.demanded) or not self.sizes.is_big(member.table):
             return nullcontext()
         mark, restraint = f"shardctl {sender.token}", self.gate.restraint
         return longer_wait(sender.connection, sender.dialect, member.table, restraint, mark)
@@ -129,9 +135,9 @@ class Attempts:
         self, connection: Connection, member: Member, step: Step
     ) -> tuple[Statement, ...]:
         alteration = self._alteration(connection, member, step)
-        if step.algorithm is None and len(step.numbers) == 1:
+        if step.demanded is None and len(step.numbers) == 1:
             return alteration.apart(member.table)
-        return (alteration.joined(member.table, step.algorithm),)
+        return (alteration.joined(member.table, step.demanded),)
 
     def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
         dialect = self.site.database.dialect
@@ -152,7 +158,7 @@ class Attempts:
         self.telling(member, step, "failed", detail=words)
         statement = self._alteration(sender.connection, member, step).joined(member.table, None)
         return MonthFailed(
-            refused(member.table, step, self.revision, words), by_hand(statement.sql)
+            refused(member.table, step, self.revision, words), by_hand(statement.sql, member.month)
         )
 
     def _ended(self, sender: Sender, member: Member, step: Step) -> None:
