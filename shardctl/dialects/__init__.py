@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from shardctl.dialects.base import PLACES, Dialect, execute, text_of
 from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
 
 __all__ = [
@@ -22,8 +22,10 @@ __all__ = [
     "Database",
     "Definition",
     "Dialect",
+    "Lag",
     "Size",
     "Statement",
+    "Written",
     "execute",
     "open_database",
     "text_of",

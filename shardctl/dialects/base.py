@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.structure import Structure
 
 PLACES: Final = 64
@@ -299,11 +299,15 @@ class Dialect(ABC):
         """Host and port of each replica of this server; the host is "" where it is not told."""
         return ()
 
-    def replica_lag(self, connection: Connection) -> float | None:  # noqa: ARG002
-        """How many seconds this replica is behind what it follows.
+    def written(self, connection: Connection) -> Written | None:  # noqa: ARG002
+        """How far the log goes that this server's replicas follow; None: it writes none."""
+        return None
 
-        Returns:
-            `math.inf` where replication does not run; None: it is no replica.
+    def replica_lag(self, connection: Connection, written: Written | None) -> Lag | None:  # noqa: ARG002
+        """How far this replica is behind what it follows; None: it is no replica.
+
+        Args:
+            written: how far the primary's log goes.
         """
         return None
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import pytest
 from pymysql.cursors import DictCursor
 from sqlalchemy import make_url
 
-from shardctl.dialects import open_database
+from shardctl.dialects import Lag, open_database
 from shardctl.errors import ConfigError, Refused, StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
+from shardctl.migrate.patience.replicas import Replica, Replicas
 from shardctl.migrate.patience.restraint import Restraint, restraint_of
 from shardctl.report import Event, Note, TableDone
 from tests.conftest import SETTINGS, RunCli
@@ -70,9 +71,14 @@ class Pair:
             return list(cursor.fetchall())
 
     def lag(self) -> float | None:
-        database = open_database(self.replica.server.url)
-        with database.connect() as connection:
-            return database.dialect.replica_lag(connection)
+        """In seconds; None as long as the replica has not got what was written before."""
+        primary, replica = (open_database(own.server.url) for own in (self.primary, self.replica))
+        with primary.connect() as one, replica.connect() as other:
+            written = primary.dialect.written(one)
+            assert written
+            lag = replica.dialect.replica_lag(other, written)
+        assert lag
+        return lag.seconds if lag.fetched else None
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -255,6 +261,22 @@ def test_of_several_sources_the_one_that_is_farthest_behind_counts(pair: Pair) -
     assert pair.lag() == 0
 
 
+def test_what_a_replica_has_not_got_yet_is_not_taken_for_done(pair: Pair) -> None:
+    primary = open_database(pair.primary.server.url)
+    with ExitStack() as connections, primary.connect() as connection:
+        replica = Replica.reached(pair.replica.server.url, primary, connections)
+        written = primary.dialect.written(connection)
+        assert written
+        until(lambda: replica.lag(written) == Lag(0, fetched=True))
+        farther = replace(written, at=written.at + 1)
+        assert replica.lag(farther) == Lag(0, fetched=False)
+        assert replica.lag(replace(farther, server=99)).fetched  # it follows another server
+        next_file = replace(written, file=written.file + 1, at=4)
+        behind = Replicas([replica], 10, lambda: next_file).behind()
+        assert behind == f"{pair.name} has not got what was written 1 s ago"
+        assert Replicas([replica], 10, lambda: written).behind() == ""
+
+
 def test_alembic_says_the_same(project: Project, pair: Pair, nursery: Nursery) -> None:
     bad = f"replica={NOBODY}"
     good = f"replica={pair.replica.server.url}"
@@ -324,8 +346,11 @@ def test_a_user_who_may_not_ask_is_told_which_privilege_is_missing(
         with pytest.raises(Refused, match=r"does not name its replicas: \(1227\).* REPLICATION"):
             commands.upgrade(project.config, restraint=Restraint(max_lag=10))
         given = Restraint(max_lag=10, replicas=(limited,))
-        with pytest.raises(Refused, match=r"cannot be read: \(1227\) "):
+        with pytest.raises(Refused, match=r"the place where the server's log ends: \(1227\) "):
             commands.upgrade(project.config, restraint=given)
+        ours = replace(project.config, url_text=server_url)
+        with pytest.raises(Refused, match=r"the lag of .* cannot be read: \(1227\) "):
+            commands.upgrade(ours, restraint=given)
         assert having(project) == []
 
 

@@ -25,7 +25,7 @@ from shardctl.dialects.mysql import (
     text,
 )
 from shardctl.dialects.mysql.server import Server
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.structure import Structure
 
 
@@ -150,8 +150,11 @@ class MySQL(Dialect):
     def replica_hosts(self, connection: Connection) -> tuple[tuple[str, int], ...]:
         return replication.hosts(connection, self.server)
 
-    def replica_lag(self, connection: Connection) -> float | None:
-        return replication.lag(connection, self.server)
+    def written(self, connection: Connection) -> Written | None:
+        return replication.written(connection, self.server)
+
+    def replica_lag(self, connection: Connection, written: Written | None) -> Lag | None:
+        return replication.lag(connection, self.server, written)
 
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)

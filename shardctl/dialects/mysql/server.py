@@ -32,6 +32,11 @@ class Server:
         return self.flavour == "mariadb"
 
     @property
+    def says_binary_log(self) -> bool:
+        """Whether SHOW MASTER STATUS is called SHOW BINARY LOG STATUS: MySQL 8.2."""
+        return not self.is_mariadb and self.version >= (8, 2)
+
+    @property
     def says_replica(self) -> bool:
         """Whether its statements say REPLICA in place of SLAVE: MySQL 8.0.22, MariaDB 10.5.1."""
         return self.is_mariadb or self.version >= (8, 0, 22)

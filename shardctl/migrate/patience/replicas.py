@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from shardctl.dialects import Database, open_database
+from shardctl.dialects import Database, Lag, Written, open_database
 from shardctl.errors import (
     ConfigError,
     DatabaseUnavailable,
@@ -55,29 +58,32 @@ class Replica:
         at = database.engine.url
         return cls(f"{at.host}:{at.port or 3306}", database, connection, stack)
 
-    def lag(self) -> float:
-        """How many seconds it is behind; `math.inf` where replication does not run.
+    def lag(self, written: Written | None) -> Lag:
+        """How far it is behind.
+
+        Args:
+            written: how far the primary's log goes.
 
         Raises:
             Refused: it cannot be told.
         """
         try:
-            return self._asked()
+            return self._asked(written)
         except DBAPIError as error:
             raise Refused(self._unread(self.database.dialect.words(error))) from error
         except DatabaseUnavailable as error:
             raise Refused(self._unread(str(error))) from error
 
-    def _asked(self) -> float:
+    def _asked(self, written: Written | None) -> Lag:
         dialect = self.database.dialect
         try:
-            lag = dialect.replica_lag(self.connection)
+            lag = dialect.replica_lag(self.connection, written)
         except DBAPIError as error:
             if not dialect.is_connection_lost(error):
                 raise
             # It may have been closed for being idle while a month was rebuilt.
             self.connection = self.connections.enter_context(self.database.connect())
-            lag = dialect.replica_lag(self.connection)
+            lag = dialect.replica_lag(self.connection, written)
         if lag is None:
             raise Refused(self._unread("it is no replica"))
         return lag
@@ -86,17 +92,28 @@ class Replica:
         return f"the lag of {self.name} cannot be read: {words}"
 
 
+_FETCHING: Final = 1.0
+"""Seconds within which a replica has got what was written before it was asked."""
+
+
 class Replicas:
     """Those of one run; may be asked by several threads at once."""
 
-    def __init__(self, members: Sequence[Replica] = (), limit: int = 0) -> None:
+    def __init__(
+        self,
+        members: Sequence[Replica] = (),
+        limit: int = 0,
+        written: Callable[[], Written | None] = lambda: None,
+    ) -> None:
         """They are connected already.
 
         Args:
             limit: how many seconds each may be behind.
+            written: tells how far the primary's log goes.
         """
         self._members = members
         self._limit = limit
+        self._written = written
         self._asking = threading.Lock()
 
     def behind(self) -> str:
@@ -121,14 +138,28 @@ class Replicas:
         self._behind()
 
     def _behind(self) -> str:
-        with self._asking:
-            lags = [(replica.lag(), replica.name) for replica in self._members]
-        lag, name = max(lags, default=(0.0, ""))
-        if lag <= self._limit:
+        if not self._members:
             return ""
-        if lag == math.inf:
+        with self._asking:
+            written = self._written()
+            lags = [(self._settled(replica, written), replica.name) for replica in self._members]
+        lag, name = max(lags, key=lambda each: (not each[0].fetched, each[0].seconds))
+        if lag.seconds == math.inf:
             return f"replication does not run on {name}"
-        return f"{name} is {lag:.0f} s behind, more than {self._limit} s"
+        if not lag.fetched:
+            return f"{name} has not got what was written {_FETCHING:.0f} s ago"
+        if lag.seconds <= self._limit:
+            return ""
+        return f"{name} is {lag.seconds:.0f} s behind, more than {self._limit} s"
+
+    def _settled(self, replica: Replica, written: Written | None) -> Lag:
+        """How far one is behind: told 0 right after a statement, it may not have met that yet."""
+        until = time.monotonic() + _FETCHING
+        lag = replica.lag(written)
+        while not lag.fetched and lag.seconds <= self._limit and time.monotonic() < until:
+            time.sleep(0.01)
+            lag = replica.lag(written)
+        return lag
 
 
 @contextmanager
@@ -150,13 +181,31 @@ def watched(site: Site, max_lag: int | None, given: Sequence[str]) -> Iterator[R
     with ExitStack() as stack:
         database = site.database
         try:
-            replicas = Replicas([Replica.reached(url, database, stack) for url in urls], max_lag)
+            replicas = Replicas(
+                [Replica.reached(url, database, stack) for url in urls],
+                max_lag,
+                partial(_written, site),
+            )
             replicas.check()
         except Refused as error:
             raise Refused(
                 f"{error}\nNothing was changed: mend that, or leave --max-lag out"
             ) from error
         yield replicas
+
+
+def _written(site: Site) -> Written | None:
+    dialect = site.database.dialect
+    try:
+        with site.reading() as connection:
+            return dialect.written(connection)
+    except DBAPIError as error:
+        if dialect.is_connection_lost(error):
+            raise
+        raise Refused(
+            f"how far the replicas are cannot be told without the place where the server's log "
+            f"ends: {dialect.words(error)}"
+        ) from error
 
 
 _GIVE = "say which there are: --replica mysql+pymysql://host:port (alembic -x replica=…)"
