@@ -143,14 +143,13 @@ class Replicas:
         with self._asking:
             written = self._written()
             lags = [(self._settled(replica, written), replica.name) for replica in self._members]
-        lag, name = max(lags, key=lambda each: (not each[0].fetched, each[0].seconds))
-        if lag.seconds == math.inf:
+        seconds, name = max((lag.seconds, name) for lag, name in lags)
+        if seconds == math.inf:
             return f"replication does not run on {name}"
-        if not lag.fetched:
-            return f"{name} has not got what was written {_FETCHING:.0f} s ago"
-        if lag.seconds <= self._limit:
-            return ""
-        return f"{name} is {lag.seconds:.0f} s behind, more than {self._limit} s"
+        if seconds > self._limit:
+            return f"{name} is {seconds:.0f} s behind, more than {self._limit} s"
+        late = next((name for lag, name in lags if not lag.fetched), None)
+        return f"{late} has not got what was written {_FETCHING:.0f} s ago" if late else ""
 
     def _settled(self, replica: Replica, written: Written | None) -> Lag:
         """How far one is behind: told 0 right after a statement, it may not have met that yet."""
