@@ -121,7 +121,9 @@ class Application:
             failures.add("\n".join(still), once_free(self.revision))
         failures.raise_any()
         reached = {work.member for work in works}
-        return works + late, tuple(member for member in members if member not in reached)
+        left = [member for member in members if member not in reached]
+        wanting = self._wanting(table, numbers, left, self._rows()) if left else []
+        return works + late, tuple(work.member for work in wanting)
 
     def _waves(self, table: str, members: Sequence[Member]) -> tuple[Wave, ...]:
         return waves(members, self.site.families.get(table), self.site.coldest)
@@ -171,18 +173,32 @@ class Application:
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
-        left: list[Work] = []
         rows = self._rows()
-        for table, numbers in segments(self.clauses):
-            members = self._members(table)
-            look = self.site.look(members)
-            lesson = self.lessons.get(table)
-            for member in members:
-                live = details(look.get(member.table))
-                work = work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
-                if work.todo and member.table in look:
-                    left.append(work)
-        return left
+        return [
+            work
+            for table, numbers in segments(self.clauses)
+            for work in self._wanting(table, numbers, self._members(table), rows)
+        ]
+
+    def _wanting(
+        self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
+    ) -> list[Work]:
+        """What some tables still need of a segment; those that need nothing are left out."""
+        look, lesson = self.site.look(members), self.lessons.get(table)
+        works = (
+            work_of(
+                member,
+                numbers,
+                self.clauses,
+                lesson,
+                details(look.get(member.table)),
+                rows,
+                self.confined,
+            )
+            for member in members
+            if member.table in look
+        )
+        return [work for work in works if work.todo]
 
     def _rows(self) -> Rows:
         with self.site.reading() as connection:
