@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.rows import (
+    BackfillRow,
     ClauseRow,
     Direction,
     FamilyRow,
@@ -17,6 +18,7 @@ from shardctl.ledger.rows import (
     MonthRow,
     Origin,
     Run,
+    backfills,
     begun_tokens,
     families,
     months,
@@ -30,6 +32,7 @@ from shardctl.ledger.write import Ledger
 
 __all__ = [
     "VERSION",
+    "BackfillRow",
     "ClauseRow",
     "Direction",
     "FamilyRow",
@@ -39,6 +42,7 @@ __all__ = [
     "Origin",
     "Run",
     "WorkerLeases",
+    "backfills",
     "begun_tokens",
     "ensure",
     "families",

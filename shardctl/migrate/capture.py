@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table, event
 
 from shardctl.errors import RevisionRefused
+from shardctl.migrate.compile import BackfillOp
 
 
 def capture(
@@ -54,6 +55,9 @@ class _Recorder(Operations):
         self.recorded: list[MigrateOperation] = []
 
     def invoke(self, operation: MigrateOperation) -> Any:
+        if isinstance(operation, BackfillOp):
+            self.recorded.append(operation)
+            return None
         if type(operation).__module__ != ops.__name__:
             # A custom operation is expanded by its own implementation, which calls back.
             expand = self._to_impl.dispatch(operation, self.migration_context.impl.__dialect__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,7 @@ from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.backfill import Backfill
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     broke_off,
@@ -62,8 +64,17 @@ class Attempts:
         if step.refused:
             self.telling(member, step, "failed", detail=step.refused)
             raise StepFailed(self._refusal(member, step, step.refused))
+        number, clause = step.numbers[0], self.clauses[step.numbers[0]]
+        if clause.chunks is not None:
+            tell, held_by = (
+                partial(self.telling, member, step),
+                partial(self._held_by, member, step),
+            )
+            backfill = Backfill(self.site, self.gate, self.sender, tell, held_by)
+            backfill.carry_out(member, number, clause)
+            return
         dialect = self.site.database.dialect
-        send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
+        send = self.sender.data if clause.data else self.sender.structure
         for pause in (*self.gate.restraint.pauses(), None):
             self.gate.admit(table)
             try:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from shardctl.clause import Clause
+from shardctl.errors import Refused
 from shardctl.ledger import ClauseRow
 from shardctl.migrate.learn.locate import Lesson, touches
 from shardctl.migrate.site import Site
@@ -20,6 +21,7 @@ def where_it_ran(
     forth: tuple[Sequence[Clause], States],
     back: tuple[Sequence[Clause], States],
     rows: Mapping[tuple[int, str], ClauseRow],
+    begun: Collection[tuple[int, str]] = (),
 ) -> Confined:
     """The tables on which a revision is to be undone, and the clauses of its way back for each.
 
@@ -31,6 +33,10 @@ def where_it_ran(
         forth: the clauses and states of the revision's way forth.
         back: the same of its way back.
         rows: what the ledger has of the way forth.
+        begun: which backfills of it had come how far, done or not: (clause, table).
+
+    Raises:
+        Refused: a backfill that is not done is to be undone by data clauses.
     """
     lessons, undone = lessons_of(*forth), lessons_of(*back)
     confined: dict[str, Collection[int]] = {}
@@ -38,6 +44,13 @@ def where_it_ran(
         forth_data, back_data = _data(name, forth[0]), _data(name, back[0])
         for member in site.members(name):
             met = {number: row for (number, table), row in rows.items() if table == member.table}
+            half = {n for n, table in begun if table == member.table and n not in met}
+            if half and back_data:
+                raise Refused(
+                    f"{member.table}: a backfill has changed a part of its rows, and downgrade() "
+                    "cannot tell which: run shardctl upgrade to finish it first, or take the data "
+                    "clauses out of downgrade() where what was changed may stay so"
+                )
             found = [number for number, row in met.items() if row.how == "found"]
             if len(found) == len(met):
                 continue
