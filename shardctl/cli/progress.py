@@ -45,12 +45,12 @@ class _Lines:
     """A line an event. A clause is shown once and numbered: 60 months do not repeat its text."""
 
     numbers: dict[str, int] = field(default_factory=dict)
-    told: float = field(default_factory=time.monotonic)
+    told: float = 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
             case Started(what, total):
-                self.numbers = {}
+                self.numbers, self.told = {}, time.monotonic()
                 echo(f"{what} ({count(total, 'table')})" if total else what)
             case Step() if event.state in ("waiting", "run", "found", "failed"):
                 for sql in (event.sql, *event.further):

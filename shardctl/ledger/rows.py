@@ -157,16 +157,21 @@ def rows_of(
 
 
 def backfills(
-    connection: Connection, revision: str, direction: Direction
+    connection: Connection, revision: str, direction: Direction, *, table: str | None = None
 ) -> dict[tuple[int, str], BackfillRow]:
     """How far a run's backfills have come, by the clause's number and the table.
 
     One that took a single chunk is not among them; one that is done has a row of its clause, too.
+
+    Args:
+        table: only what is recorded of this table.
     """
     if (schema.version(connection) or 0) < schema.BACKFILLS_SINCE:
         return {}
     known = schema.backfill
     rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
+    if table is not None:
+        rows = rows.where(known.c.table_name == table)
     return {(row.n, row.table_name): _backfill(row) for row in connection.execute(rows)}
 
 

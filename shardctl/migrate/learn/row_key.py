@@ -9,8 +9,9 @@ from shardctl.clause import Clause
 from shardctl.errors import RevisionRefused
 from shardctl.structure import Column, Index, Structure
 
-_UNORDERED: Final = ("enum", "set", "bit", "float", "double", "real", "json")
-"""Types whose values are compared otherwise than they are ordered, or are not read as they are."""
+_UNORDERED: Final = ("enum", "set", "bit", "time", "float", "double", "real", "json")
+"""Types whose values are compared otherwise than they are ordered, or are not read as they are:
+PyMySQL, for one, sends no negative TIME as it got it."""
 
 
 def row_key(structure: Structure) -> tuple[str, ...]:

@@ -77,9 +77,11 @@ class Backfill:
         """
         passage = self._passage(member, number, clause)
         reached = passage.begin()
-        while not reached.done:
-            reached = self._patiently(passage, reached)
-            self.site.report(passage.progress(reached))
+        estimate: int | None = None
+        while not (reached := self._patiently(passage, reached)).done:
+            if estimate is None:
+                estimate = self._estimate(member.table)
+            self.site.report(passage.progress(reached, estimate))
         self.tell("run", seconds=reached.seconds)
 
     def _passage(self, member: Member, number: int, clause: Clause) -> Passage:
@@ -93,8 +95,12 @@ class Backfill:
             )
         names = names_for(self.site.families, member, dialect)
         ranges = Ranges(dialect, names, clause, clause.chunks, columns)
-        estimate = dialect.sizes(connection, [member.table])[member.table].rows
-        return Passage(self.sender, ranges, number, member.table, estimate)
+        return Passage(self.sender, ranges, number, member.table)
+
+    def _estimate(self, table: str) -> int:
+        """How many rows the server thinks that a table has; 0 where it does not tell."""
+        sizes = self.site.database.dialect.sizes(self.sender.connection, [table])
+        return sizes[table].rows or 0
 
     def _patiently(self, passage: Passage, reached: Reached) -> Reached:
         """One chunk; where others are in the way, again."""
@@ -123,17 +129,12 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One clause on its way through one table.
-
-    Attributes:
-        estimate: how many rows the table has; None where the server does not tell.
-    """
+    """One clause on its way through one table."""
 
     sender: Sender
     ranges: Ranges
     number: int
     table: str
-    estimate: int | None
 
     def begin(self) -> Reached:
         """Where to begin: behind the last chunk that was committed.
@@ -141,7 +142,7 @@ class Passage:
         Raises:
             StepFailed: the table has another key than when it began.
         """
-        met = ledger.backfills(self.sender.connection, *self.sender.run)
+        met = ledger.backfills(self.sender.connection, *self.sender.run, table=self.table)
         if (row := met.get((self.number, self.table))) is None:
             return Reached()
         if tuple(row.position) != self.ranges.columns:
@@ -175,15 +176,17 @@ class Passage:
             )
         return after
 
-    def progress(self, reached: Reached) -> Progress:
-        """How far it is, as far as that can be told."""
+    def progress(self, reached: Reached, estimate: int) -> Progress:
+        """How far it is, as far as that can be told.
+
+        Args:
+            estimate: how many rows the table may have.
+        """
         passed = reached.chunks * self.ranges.chunks.rows
-        if reached.done:
-            return Progress(self.table, 100.0, f"{reached.rows:,} rows changed")
-        if not self.estimate or passed > self.estimate:
+        if passed > estimate:
             return Progress(self.table, None, f"{passed:,} rows")
-        percent = 100 * passed / self.estimate
-        return Progress(self.table, percent, f"{passed:,} rows of about {self.estimate:,}")
+        percent = 100 * passed / estimate
+        return Progress(self.table, percent, f"{passed:,} rows of about {estimate:,}")
 
     def _last(self, before: Reached, begun: float) -> Reached:
         """All rows that are left, and the clause's own row, whose unique key decides."""
