@@ -19,9 +19,10 @@ from shardctl.migrate import commands
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.patience.window import Window
 from shardctl.report import Event, Progress, Step, TableDone
+from tests.blocking import ended, started
 from tests.killing import Trials
 from tests.nursery import Nursery
-from tests.project import Project
+from tests.project import Project, until
 
 FULL, EMPTY, SMALL, LAST = MONTHS = tuple(f"t_order_20200{n}" for n in range(1, 5))
 TABLE = """
@@ -383,6 +384,48 @@ def test_ctrl_c_while_a_chunk_waits_for_rows_stops_there(on_server: Project) -> 
             )
     assert positions(project) == {FULL: ({"id": 2}, 1, 3)}
     project.upgrade()
+    assert counts(project) == all_are(1)
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C twice", "the process is killed", "its session is killed"])
+def test_a_chunk_that_is_ended_in_its_midst_is_done_by_the_next_run(
+    on_server: Project, nursery: Nursery, how: str
+) -> None:
+    project = on_server
+    project.sql("CREATE TABLE pace (id bigint PRIMARY KEY, seconds int)")
+    slow = "COALESCE((SELECT SLEEP(seconds) FROM pace WHERE pace.id = t_order.id), 0)"
+    project.revision("r1", COUNT.replace("n + 1", f"n + 1 + {slow}"), head=IMPORT)
+    project.sql("INSERT INTO pace VALUES (31, 600)")
+
+    def asleep() -> list[tuple[object, ...]]:
+        return project.rows(
+            "SELECT id FROM information_schema.processlist "
+            "WHERE db = DATABASE() AND state = 'User sleep'"
+        )
+
+    with started(nursery, project, "upgrade") as process:
+        said = process.streams / "out"
+        until(lambda: process.poll() is not None or asleep())
+        ((session,),) = asleep()
+        if how == "Ctrl-C twice":
+            process.send_signal(signal.SIGINT)
+            until(lambda: "Ctrl-C once more ends it" in said.read_text())
+            process.send_signal(signal.SIGINT)
+        elif how == "the process is killed":
+            process.kill()
+        else:
+            project.sql(f"KILL {session}")
+        code, errors = ended(process)
+    if how == "Ctrl-C twice":
+        assert code == 130
+        assert "ended by Ctrl-C; it goes on where this chunk began" in said.read_text()
+    elif how == "its session is killed":
+        assert code == 4
+        assert "the connection was lost in clause 1 of r1 r1" in errors
+    assert positions(project) == {FULL: ({"id": 2}, 1, 3)}
+    project.sql("DELETE FROM pace")
+    project.upgrade()
+    assert asleep() == []
     assert counts(project) == all_are(1)
 
 
