@@ -500,15 +500,41 @@ def test_a_downgrade_lets_a_later_upgrade_run_it_again(project: Project) -> None
     assert project.rows("SELECT n FROM plain") == [(2,), (2,)], "pass undoes nothing"
 
 
-def test_one_that_is_half_done_is_not_undone_by_guessing(on_sqlite: Project) -> None:
+def test_one_that_is_half_done_is_undone_as_far_as_it_had_come(project: Project) -> None:
+    project.revision(
+        "r1",
+        f"{COUNT}\n{COUNT.replace('n + 1', 'n + 10')}",
+        'shardctl.op.backfill("t_order", set_={"n": "n - 10"}, chunk=2)\n' + BACK,
+        head=IMPORT,
+    )
+    # First in the month's second backfill, then in its first.
+    for chunk, half in ((4, [11] * 6 + [1] * 2), (2, [1] * 6 + [0] * 2)):
+        with pytest.raises(KeyboardInterrupt):
+            project.upgrade(report=stop_at(FULL, chunk))
+        assert counts(project)[FULL] == half
+        with pytest.raises(KeyboardInterrupt):
+            commands.downgrade(project.config, "base", report=stop_at(FULL, 1))
+        project.downgrade("base")
+        assert counts(project) == all_are(0)
+        assert positions(project) == {}
+    project.upgrade()
+    assert counts(project) == all_are(11)
+
+
+def test_one_that_is_half_done_is_not_undone_by_what_would_change_all_rows(
+    on_sqlite: Project,
+) -> None:
     project = on_sqlite
-    file = project.revision("r1", COUNT, BACK, head=IMPORT)
+    plain = 'op.execute("UPDATE t_order SET n = n - 1")'
+    file = project.revision("r1", COUNT, plain, head=IMPORT)
     with pytest.raises(KeyboardInterrupt):
         project.upgrade(report=stop_at(FULL, 1))
-    with pytest.raises(Refused, match=f"{FULL}: a backfill has changed a part of its rows"):
-        project.downgrade("base")
-    assert counts(project)[FULL] == [1, 1, 1, 0, 0, 0, 0, 0]
-    file.write_text(file.read_text().replace(BACK, "pass"))
+    for several in (plain, f"{BACK}\n    {BACK}"):
+        file.write_text(file.read_text().replace(plain, several))
+        with pytest.raises(Refused, match=f"{FULL}: a backfill has changed a part of its rows"):
+            project.downgrade("base")
+        assert counts(project)[FULL] == [1, 1, 1, 0, 0, 0, 0, 0]
+    file.write_text(file.read_text().replace(several, "pass"))
     project.downgrade("base")
     assert positions(project) == {}
     assert counts(project)[FULL] == [1, 1, 1, 0, 0, 0, 0, 0]

@@ -64,14 +64,9 @@ class Attempts:
         if step.refused:
             self.telling(member, step, "failed", detail=step.refused)
             raise StepFailed(self._refusal(member, step, step.refused))
-        number, clause = step.numbers[0], self.clauses[step.numbers[0]]
+        clause = self.clauses[step.numbers[0]]
         if clause.chunks is not None:
-            tell, held_by = (
-                partial(self.telling, member, step),
-                partial(self._held_by, member, step),
-            )
-            backfill = Backfill(self.site, self.gate, self.sender, tell, held_by)
-            backfill.carry_out(member, number, clause)
+            self._backfill(member, step)
             return
         dialect = self.site.database.dialect
         send = self.sender.data if clause.data else self.sender.structure
@@ -103,6 +98,11 @@ class Attempts:
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
+
+    def _backfill(self, member: Member, step: Step) -> None:
+        tell, held_by = partial(self.telling, member, step), partial(self._held_by, member, step)
+        backfill = Backfill(self.site, self.gate, self.sender, tell, held_by)
+        backfill.carry_out(member, step.numbers[0], self.clauses)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step

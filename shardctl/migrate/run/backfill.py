@@ -7,7 +7,7 @@ when the position comes to it is changed exactly once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,10 +18,12 @@ from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause
 from shardctl.dialects import execute
 from shardctl.errors import StepFailed
+from shardctl.ledger import BackfillRow, Direction
 from shardctl.migrate.learn.row_key import row_key
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.ranges import Key, Ranges
 from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.undo import mirrored
 from shardctl.migrate.site import Site
 from shardctl.report import Progress, State
 
@@ -64,18 +66,19 @@ class Backfill:
     tell: Tell
     held_by: Callable[[DBAPIError], str]
 
-    def carry_out(self, member: Member, number: int, clause: Clause) -> None:
+    def carry_out(self, member: Member, number: int, clauses: Sequence[Clause]) -> None:
         """Go through one table, from where an earlier run had come to.
 
         Args:
-            number: the clause's, in its revision.
+            number: which clause it is.
+            clauses: the revision's.
 
         Raises:
             DBAPIError: a chunk failed, or others are in the way for too long.
             StepFailed: the table has no key to go through it by, or another than when it began.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
-        passage = self._passage(member, number, clause)
+        passage = self._passage(member, number, clauses)
         reached = passage.begin()
         estimate: int | None = None
         while not (reached := self._patiently(passage, reached)).done:
@@ -84,8 +87,9 @@ class Backfill:
             self.site.report(passage.progress(reached, estimate))
         self.tell("run", seconds=reached.seconds)
 
-    def _passage(self, member: Member, number: int, clause: Clause) -> Passage:
+    def _passage(self, member: Member, number: int, clauses: Sequence[Clause]) -> Passage:
         dialect, connection = self.site.database.dialect, self.sender.connection
+        clause = clauses[number]
         found = dialect.structures(connection, [member.table]).get(member.table)
         columns = row_key(found) if found else ()
         if clause.chunks is None or not columns:
@@ -95,7 +99,8 @@ class Backfill:
             )
         names = names_for(self.site.families, member, dialect)
         ranges = Ranges(dialect, names, clause, clause.chunks, columns)
-        return Passage(self.sender, ranges, number, member.table)
+        passage = Passage(self.sender, ranges, number, member.table)
+        return passage.undoing(clauses) if self.sender.run[1] == "down" else passage
 
     def _estimate(self, table: str) -> int:
         """How many rows the server thinks that a table has; 0 where it does not tell."""
@@ -145,13 +150,33 @@ class Passage:
         met = ledger.backfills(self.sender.connection, *self.sender.run, table=self.table)
         if (row := met.get((self.number, self.table))) is None:
             return Reached()
+        return Reached(self._key(row), row.chunks, row.rows, row.seconds)
+
+    def undoing(self, clauses: Sequence[Clause]) -> Passage:
+        """The same, but not beyond where a backfill had come to that it undoes half done.
+
+        Args:
+            clauses: those of the way back.
+        """
+        connection = self.sender.connection
+        run: tuple[str, Direction] = self.sender.run[0], "up"
+        if (forth := ledger.run(connection, *run)) is None:
+            return self
+        undone = mirrored(self.ranges.clause.table, forth.clauses, clauses).get(self.number, -1)
+        row = ledger.backfills(connection, *run, table=self.table).get((undone, self.table))
+        done = ledger.rows_of(connection, *run, table=self.table)
+        if row is None or (undone, self.table) in done:
+            return self
+        return replace(self, ranges=replace(self.ranges, limit=self._key(row)))
+
+    def _key(self, row: BackfillRow) -> Key:
         if tuple(row.position) != self.ranges.columns:
             raise StepFailed(
                 f"{self.table}: its key was ({', '.join(row.position)}) when its backfill began, "
                 f"and is ({', '.join(self.ranges.columns)}) now: which rows were changed cannot "
                 "be told; give it its former key, then run again to go on"
             )
-        return Reached(tuple(row.position.values()), row.chunks, row.rows, row.seconds)
+        return tuple(row.position.values())
 
     def chunk(self, before: Reached) -> Reached:
         """Change the rows of the next range and record it, in one transaction."""

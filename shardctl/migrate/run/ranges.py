@@ -25,6 +25,7 @@ class Ranges:
     Attributes:
         names: what the table puts into the clause.
         columns: the key's.
+        limit: the key of the last row that it goes to; none: to the table's end.
     """
 
     dialect: Dialect
@@ -32,6 +33,7 @@ class Ranges:
     clause: Clause
     chunks: Chunks
     columns: tuple[str, ...]
+    limit: Key = ()
 
     def end(self, last: Key) -> Statement:
         """The query for the key at which the next range ends; no row: it is the last range.
@@ -40,39 +42,39 @@ class Ranges:
             last: the key at which the range before it ended.
         """
         selected = [part for one in self.columns for part in (", ", *self._column(one))][1:]
-        condition = [" WHERE ", *self._beyond(last)] if last else []
         return self.dialect.fill(
             [
                 *("SELECT ", *selected, " FROM ", TableName(self.clause.table)),
-                *(*condition, " ORDER BY ", *selected, f" LIMIT 1 OFFSET {self.chunks.rows - 1}"),
+                *(
+                    *self._between(last, self.limit, " WHERE "),
+                    " ORDER BY ",
+                    *selected,
+                    f" LIMIT 1 OFFSET {self.chunks.rows - 1}",
+                ),
             ],
             self.names,
         )
 
     def update(self, last: Key, end: Key) -> Statement:
-        """The UPDATE of the rows behind one key, up to another."""
+        """The UPDATE of the rows behind one key, up to another or to the limit."""
         (action,) = self.clause.actions
         if not isinstance(action, Sql):
             raise TypeError(f"a backfill is one UPDATE, not {action!r}")
-        parts: list[Part] = [*action.parts]
         word = " AND " if self.chunks.filtered else " WHERE "
-        for condition in filter(None, (self._beyond(last), self._up_to(end))):
-            parts += [word, *condition]
-            word = " AND "
-        return self.dialect.fill(parts, self.names)
-
-    def _beyond(self, key: Key) -> Sequence[Part]:
-        return [*self._lead(">=", key), *self._compared(">", ">", self.columns, key)] if key else []
-
-    def _up_to(self, key: Key) -> Sequence[Part]:
-        return (
-            [*self._lead("<=", key), *self._compared("<", "<=", self.columns, key)] if key else []
+        return self.dialect.fill(
+            [*action.parts, *self._between(last, end or self.limit, word)], self.names
         )
 
-    def _lead(self, sign: str, key: Key) -> Iterator[Part]:
-        """For the index: where the first column lies, which the rest says over several brackets."""
-        if len(key) > 1:
-            yield from (*self._column(self.columns[0]), f" {sign} ", Param(key[0]), " AND ")
+    def _between(self, last: Key, end: Key, word: str) -> Iterator[Part]:
+        """The condition, with the word before it; nothing where there is neither end."""
+        for sign, last_sign, key in ((">", ">", last), ("<", "<=", end)):
+            if not key:
+                continue
+            yield word
+            if len(key) > 1:  # for the index: what the rest says over several brackets
+                yield from (*self._column(self.columns[0]), f" {sign}= ", Param(key[0]), " AND ")
+            yield from self._compared(sign, last_sign, self.columns, key)
+            word = " AND "
 
     def _compared(
         self, sign: str, last_sign: str, columns: Sequence[str], key: Key
