@@ -265,9 +265,9 @@ def test_killed_at_any_statement_it_goes_on_where_it_was(
     trials.through(upgrade)  # which makes the ledger
     afresh()
     writes = trials.through(upgrade).writes
-    at_work = [n for n, write in enumerate(writes) if write.startswith("/* shardctl")]
-    first, last = at_work[0] - 1, at_work[-1] + 4
-    for kill_at in range(first, last, 3 if project.is_sqlite else 7):
+    first = next(n for n, write in enumerate(writes) if write.startswith("/* shardctl"))
+    # One month's chunks, four statements each, and the next month's first.
+    for kill_at in range(first - 1, first + 22, 3 if project.is_sqlite else 7):
         afresh()
         assert trials.run(upgrade, kill_at=kill_at).killed
         trials.through(upgrade)
@@ -276,8 +276,6 @@ def test_killed_at_any_statement_it_goes_on_where_it_was(
         assert {table: rows[0, table].rows for table in MONTHS} == {
             month: len(ids) for month, ids in IDS.items()
         }
-    assert first > 3
-    assert last - first > 20
 
 
 def test_ctrl_c_stops_between_two_chunks(project: Project) -> None:
