@@ -31,8 +31,9 @@ def capture(
 
     Nothing is changed: the revision may read through `op.get_bind()`, but what it writes there
     is refused. Operations of a batch are given like others, with their table's name. A custom
-    operation is given as the operations that it consists of. Afterwards `alembic.op` is as it
-    was before, so a running `alembic upgrade` goes on undisturbed.
+    operation, unless it is shardctl's own, is given as the operations that it consists of.
+    Afterwards `alembic.op` is as it was before, so a running `alembic upgrade` goes on
+    undisturbed.
 
     Args:
         revision: the function; what it raises is passed on.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -362,6 +364,43 @@ def test_a_chunk_that_is_held_up_is_tried_again(on_server: Project) -> None:
         commands.upgrade(
             project.config, restraint=Restraint(lock_wait=1, lock_retries=1), report=report
         )
+    assert counts(project) == all_are(1)
+
+
+def test_a_chunk_that_a_deadlock_undid_is_done_once(
+    on_server: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shardctl.migrate.patience.restraint.LONGEST_PAUSE", 0.1)
+    project, events = on_server, list[Event]()
+    project.revision("r1", COUNT, head=IMPORT)
+    dialect = project.database.dialect
+    restraint = Restraint(lock_wait=30, lock_retries=2)
+
+    def waits_for_a_row() -> bool:
+        # InnoDB tells nothing new to one who has asked less than 100 ms ago:
+        # https://dev.mysql.com/doc/refman/8.4/en/innodb-information-schema-internal-data.html
+        time.sleep(0.15)
+        return project.rows(
+            "SELECT COUNT(*) FROM information_schema.innodb_trx t "
+            "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
+            "WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
+        ) == [(1,)]
+
+    with ThreadPoolExecutor(1) as pool:
+        with project.connect() as other, dialect.transaction(other):
+            # It has changed more than ours when the two meet: ours is the one that is undone.
+            other.exec_driver_sql("CREATE TEMPORARY TABLE weight (n INT) ENGINE=InnoDB")
+            many = ", ".join(f"({n})" for n in range(100))
+            other.exec_driver_sql(f"INSERT INTO weight VALUES {many}")
+            other.exec_driver_sql(f"UPDATE {FULL} SET status = 9 WHERE id = 32")
+            running = pool.submit(
+                commands.upgrade, project.config, restraint=restraint, report=events.append
+            )
+            until(lambda: running.done() or waits_for_a_row())
+            other.exec_driver_sql(f"UPDATE {FULL} SET status = 9 WHERE id = 30")
+        running.result(timeout=60)
+    (waited,) = (each for each in events if isinstance(each, Step) and each.state == "waiting")
+    assert waited.detail.startswith("(1213) Deadlock found")
     assert counts(project) == all_are(1)
 
 
