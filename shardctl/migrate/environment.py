@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -153,12 +154,12 @@ def _steps(
     runs, through = unstamped(walk.site, heads)
     for run in through:
         walk.finish(run.revision, run.direction, heads)
-    steps = list(inner(heads, migration))
     if command == "downgrade":
         runs, begun = _undone_first(runs, heads, migration, walk, request)
-        if str(migration.opts.get("destination_rev", "")).startswith("-"):
-            begun += sum(run.direction == "down" for run in through)
-            steps = steps[: max(len(steps) - begun, 0)]
+        begun += sum(run.direction == "down" for run in through)
+        steps = _further_down(begun, inner, heads, migration)
+    else:
+        steps = list(inner(heads, migration))
     moving = [step for step in steps if isinstance(step, RevisionStep)]
     if moving or command == "upgrade":
         refuse_others(runs, _revision(moving[0]) if moving else None)
@@ -190,6 +191,20 @@ def _went(request: Request, outcome: Outcome) -> None:
     request.outcomes.append(outcome)
     if outcome.waiting:
         raise _Paused
+
+
+def _further_down(
+    begun: int, inner: Steps, heads: tuple[str, ...], migration: MigrationContext
+) -> list[MigrationStep]:
+    """Alembic's steps of a downgrade, after the first of a relative target such as -2 were done."""
+    target = str(migration.opts.get("destination_rev", ""))
+    script = migration.environment_context.script if migration.environment_context else None
+    if not begun or script is None or not re.fullmatch(r"-\d+", target):
+        return list(inner(heads, migration))
+    left = int(target.removeprefix("-")) - begun
+    if left <= 0:
+        return []
+    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
 
 
 def _undone_first(

@@ -24,9 +24,9 @@ from shardctl.migrate.run.crew import Crew
 from shardctl.migrate.run.failure import Failures, once_free
 from shardctl.migrate.run.lanes import Lanes
 from shardctl.migrate.run.looks import Looks
-from shardctl.migrate.run.passage import Passage
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
 from shardctl.migrate.waves import WAVES, Wave, waves
 from shardctl.migrate.work import (
@@ -101,14 +101,14 @@ class Application:
         """
         members = self._members(table)
         meant = [member for member in members if member.month in self.course.months]
-        passage = self._passage(table, numbers, meant)
+        turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
         with Crew(partial(self._join, table), self._size) as crew:
             coming = deque(self._waves(table, meant))
             while coming and not self._is_behind_pause(coming[0]):
                 wave = coming.popleft()
-                turn = partial(passage.turn, False)
+                turn = partial(turns.take, False)
                 if not wave.fails_fast:
                     turn = partial(failures.counted, turn)
                 done = crew.through(wave.members, turn)
@@ -117,12 +117,14 @@ class Application:
                     # It has its second turn in the end; another is to go before the others.
                     coming.extendleft(reversed(self._waves(table, coming.popleft().members)))
             locked = [work.member for work in works if work.locked]
-            late = crew.through(locked, partial(failures.counted, partial(passage.turn, True)))
+            late = crew.through(locked, partial(failures.counted, partial(turns.take, True)))
         if still := [work.locked for work in late if work.locked]:
             failures.add("\n".join(still), once_free(self.revision))
         failures.raise_any()
         reached = {work.member for work in works}
-        return works + late, tuple(member for member in members if member not in reached)
+        left = [member for member in members if member not in reached]
+        wanting = self._wanting(table, numbers, left, self._rows()) if left else []
+        return works + late, tuple(work.member for work in wanting)
 
     def _waves(self, table: str, members: Sequence[Member]) -> tuple[Wave, ...]:
         return waves(members, self.site.families.get(table), self.site.coldest)
@@ -135,7 +137,7 @@ class Application:
         tables = [member.table for member in waiting]
         return outcome_of(self.revision, self.shown, works, tables)
 
-    def _passage(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Passage:
+    def _turns(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Turns:
         site = self.site
         telling = Telling(site.report, self.revision, self.shown)
         attempts = Attempts(
@@ -152,7 +154,7 @@ class Application:
         for key, row in self._rows().items():
             rows[row.table][key] = row
         looks = Looks(site, members)
-        return Passage(attempts, self.steps, table, numbers, looks, rows, self.confined)
+        return Turns(attempts, self.steps, table, numbers, looks, rows, self.confined)
 
     def _join(self, table: str, place: int) -> AbstractContextManager[Sender]:
         return sender(
@@ -173,18 +175,32 @@ class Application:
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
-        left: list[Work] = []
         rows = self._rows()
-        for table, numbers in segments(self.clauses):
-            members = self._members(table)
-            look = self.site.look(members)
-            lesson = self.lessons.get(table)
-            for member in members:
-                live = details(look.get(member.table))
-                work = work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
-                if work.todo and member.table in look:
-                    left.append(work)
-        return left
+        return [
+            work
+            for table, numbers in segments(self.clauses)
+            for work in self._wanting(table, numbers, self._members(table), rows)
+        ]
+
+    def _wanting(
+        self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
+    ) -> list[Work]:
+        """What some tables still need of a segment; those that need nothing are left out."""
+        look, lesson = self.site.look(members), self.lessons.get(table)
+        works = (
+            work_of(
+                member,
+                numbers,
+                self.clauses,
+                lesson,
+                details(look.get(member.table)),
+                rows,
+                self.confined,
+            )
+            for member in members
+            if member.table in look
+        )
+        return [work for work in works if work.todo]
 
     def _rows(self) -> Rows:
         with self.site.reading() as connection:

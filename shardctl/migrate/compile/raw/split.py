@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from shardctl.clause import Action, Clause, ObjectName, Part, Sql, TableName
 from shardctl.dialects import Dialect
+from shardctl.errors import RevisionRefused
 from shardctl.migrate.compile.raw import clauses
 from shardctl.migrate.compile.raw.lexer import Flavour, Statement, Token, statements
 from shardctl.migrate.compile.raw.reader import Reader
@@ -29,12 +30,14 @@ def split(clause: Clause, families: Collection[str], dialect: Dialect) -> tuple[
     Args:
         families: the families' names.
     """
-    text = _text(clause.actions, families, dialect) if dialect.algorithms else ""
-    flavour = cast(Flavour, dialect.name)
-    found = list(statements(text, families, flavour))
-    if clause.data or clause.presence or len(found) != 1:
+    if clause.data or clause.presence or not dialect.algorithms:
         return (clause,)
-    pieces = list(_pieces(found[0]))
+    flavour = cast(Flavour, dialect.name)
+    try:
+        found = list(statements(_text(clause.actions, families, dialect), families, flavour))
+        pieces = list(_pieces(found[0])) if len(found) == 1 else []
+    except RevisionRefused:  # what SQLAlchemy has compiled need not be readable here
+        return (clause,)
     if len(pieces) < 2 or _is_whole(found[0].tokens) or any(map(_adds_key, pieces[:-1])):
         return (clause,)
     head = found[0].text[: pieces[0][0].start]
