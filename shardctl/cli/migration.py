@@ -85,13 +85,13 @@ def restrained(
 
     hours = None if window is None else Window.parse(window)
     return Restraint(
-        lock_wait,
-        lock_retries,
-        hours,
-        max_threads_running,
-        max_lag,
-        tuple(replicas or ()),
-        lock_wait_long,
+        lock_wait=lock_wait,
+        lock_retries=lock_retries,
+        window=hours,
+        max_threads_running=max_threads_running,
+        max_lag=max_lag,
+        replicas=tuple(replicas or ()),
+        lock_wait_long=lock_wait_long,
     )
 
 
