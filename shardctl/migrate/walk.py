@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.lint.subject import Subject, changes
+from shardctl.migrate.lint.verdict import judged
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.restraint import Restraint
@@ -33,12 +36,14 @@ class Walk:
 
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
+        destructive: whether a revision may be destructive.
         restraint: how the run holds back for others.
         foresight: how the tables look, or will look after the steps so far.
     """
 
     site: Site
     lease: Lease | None
+    destructive: bool
     restraint: Restraint
     preparer: Preparer
     foresight: Foresight
@@ -50,6 +55,7 @@ class Walk:
 
         Raises:
             Refused: something stands against it; nothing was changed.
+            Destructive: lint says that it is, and that is not allowed; likewise.
             StepFailed: the server refused a statement; what was done before it is recorded.
         """
         prepared = self.preparer.prepare(revision, function)
@@ -71,10 +77,12 @@ class Walk:
 
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
+        unsettled = frozenset[str]() if self.lease else frozenset(self.foresight.met)
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        findings = self._judged(prepared, works, unsettled)
         steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
         if self.lease is None:
-            return self._foreseen(prepared, works, steps)
+            return replace(self._foreseen(prepared, works, steps), findings=findings)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt)
@@ -82,7 +90,7 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 self._begin(prepared, self.lease)
-            return Application(
+            outcome = Application(
                 site=self.site,
                 lease=self.lease,
                 gate=gate,
@@ -93,6 +101,27 @@ class Walk:
                 steps=steps,
                 confined=confined,
             ).carry_out()
+        return replace(outcome, findings=findings)
+
+    def _judged(
+        self, prepared: Prepared, works: tuple[Work, ...], unsettled: frozenset[str]
+    ) -> tuple[Finding, ...]:
+        """What lint finds in a revision, told; what is destructive and not allowed is refused.
+
+        Args:
+            unsettled: tables that revisions foreseen before this one, and not run, change.
+        """
+        site, lessons = self.site, lessons_of(prepared.clauses, prepared.states)
+        subject = Subject(
+            prepared.revision,
+            changes(prepared.clauses, lessons, works),
+            site.families,
+            site.database.dialect,
+            site.connection,
+            unsettled,
+        )
+        dry_run = self.lease is None
+        return judged(subject, site.report, allowed=self.destructive, dry_run=dry_run)
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
@@ -169,5 +198,5 @@ def walking(
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
-        preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site))
+        preparer = Preparer(site, migration, lease, copies)
+        yield Walk(site, lease, destructive, restraint, preparer, Foresight(site))

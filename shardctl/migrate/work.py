@@ -14,6 +14,7 @@ from typing import TypeAlias
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow, Direction
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.locate import Details, Lesson, locate
 from shardctl.structure import Structure
 
@@ -131,12 +132,14 @@ class Outcome:
         shown: its clauses as SQL, as the template gets them.
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
+        findings: what lint has to say of it.
     """
 
     revision: Revision
     shown: tuple[str, ...]
     ran: Mapping[str, tuple[int, ...]]
     found: Mapping[str, tuple[int, ...]]
+    findings: tuple[Finding, ...] = ()
 
 
 def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
