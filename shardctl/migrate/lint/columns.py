@@ -55,6 +55,11 @@ def column_of(structure: Structure | None, name: str) -> Column | None:
     return next((column for column in columns if column.name.lower() == name.lower()), None)
 
 
+def has_default(column: Column) -> bool:
+    """Whether a column has a value where none is given; `DEFAULT NULL` is none."""
+    return column.default is not None and column.default.upper() != "NULL"
+
+
 def _is_lost(name: str, clause: Clause) -> bool:
     """Whether a clause says that it loses this column: `column coin of t_order and its values`."""
     return bool(re.search(rf"\bcolumn {re.escape(name)}(?: of |, |$)", clause.loses, re.IGNORECASE))

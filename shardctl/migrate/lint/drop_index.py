@@ -79,8 +79,10 @@ def _by_counts(subject: Subject, change: Change, index: Index, what: str) -> Ite
         return
     used = sorted((table for table, reads in counts.items() if reads), key=lambda t: -counts[t])
     if used:
-        said = listed([f"{table} ({counts[table]:,} rows)" for table in used])
-        message = f"{what} is still used: since the server counts, rows were read by it in {said}"
+        said = listed([f"{counts[table]:,} of {table}" for table in used])
+        message = (
+            f"{what} is still used: so many rows were read by it since the server counts: {said}"
+        )
         yield Finding(ID, "destructive", message, tuple(sorted(used)))
 
 

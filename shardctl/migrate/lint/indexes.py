@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from shardctl.dialects import Dialect
 from shardctl.migrate.lint.columns import column_of
 from shardctl.structure import Index, Structure
@@ -18,6 +21,18 @@ def index_of(structure: Structure | None, name: str) -> Index | None:
 def columns_of(index: Index) -> tuple[str, ...]:
     """The columns of an index in words, expressions as they are."""
     return tuple(part.column or str(part.expression) for part in index.parts)
+
+
+def called(index: Index, names: Mapping[str, str]) -> Index:
+    """An index after columns of it were renamed.
+
+    Args:
+        names: old name → new name.
+    """
+    parts = (
+        replace(part, column=names.get(part.column or "", part.column)) for part in index.parts
+    )
+    return replace(index, parts=tuple(parts))
 
 
 def begins_with(index: Index, columns: tuple[str, ...]) -> bool:

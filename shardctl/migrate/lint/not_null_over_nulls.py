@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from shardctl.clause import Sql
 from shardctl.migrate.finding import Finding, listed
-from shardctl.migrate.lint.columns import column_of, former
+from shardctl.migrate.lint.columns import column_of, former, has_default
 from shardctl.migrate.lint.rows import not_told, not_yet, seek
 from shardctl.migrate.lint.rule import Rule
 from shardctl.migrate.lint.subject import Change, Subject
@@ -35,7 +35,7 @@ def _hardened(change: Change) -> Iterator[str]:
         old = former(column.name, change.clause, change.before, change.after)
         if column.nullable or old is None or not old.nullable:
             continue
-        filled = old.name in change.own and old.default not in (None, "NULL")
+        filled = old.name in change.own and has_default(old)
         if not (filled or _is_named_before(old.name, change)):
             yield old.name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shardctl.migrate.finding import Finding
-from shardctl.migrate.lint.columns import column_of, former
+from shardctl.migrate.lint.columns import column_of, former, has_default
 from shardctl.migrate.lint.rule import Rule
 from shardctl.migrate.lint.subject import Subject
 from shardctl.structure import Column
@@ -36,7 +36,7 @@ def _look(subject: Subject) -> Iterator[Finding]:
 def _is_demanded(column: Column) -> bool:
     """Whether an INSERT has to name it."""
     given = column.nullable or column.auto_increment or column.generated is not None
-    return not given and column.default is None
+    return not (given or has_default(column))
 
 
 RULE = Rule(ID, _look)

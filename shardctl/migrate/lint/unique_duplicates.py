@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shardctl.migrate.finding import Finding, listed
-from shardctl.migrate.lint.indexes import UNIQUE, columns_of, duplicates, is_stricter
+from shardctl.migrate.lint.columns import renamed
+from shardctl.migrate.lint.indexes import UNIQUE, called, columns_of, duplicates, is_stricter
 from shardctl.migrate.lint.rows import not_told, not_yet, seek
 from shardctl.migrate.lint.rule import Rule
 from shardctl.migrate.lint.subject import Change, Subject
@@ -30,7 +31,8 @@ def _new(change: Change) -> Iterator[Index]:
     """The unique indexes that a clause makes, and that none before it makes superfluous."""
     if not (change.alters and change.before and change.after):
         return
-    known = [index for index in change.before.indexes if index.kind in UNIQUE]
+    names = renamed(change.clause, change.before, change.after)
+    known = [called(index, names) for index in change.before.indexes if index.kind in UNIQUE]
     shrunk = {index.name for index, _ in narrowed(change)}
     for index in change.after.indexes:
         implied = any(is_stricter(old, index) for old in known)
