@@ -102,63 +102,81 @@ def notes(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Note)]
 
 
-def test_each_rule_finds_what_it_is_for_and_nothing_beside_it(project: Project) -> None:
+def test_each_rule_finds_what_it_is_for(project: Project) -> None:
     counted = {} if project.database.dialect.name == "mysql" else {"drop-index": MONTHS}
-    lengths = 'op.alter_column("t_order", "note", type_=sa.String({}))\n'
+    no_default = 'op.alter_column("t_order", "note", server_default=None)\n'
+    shorter = 'op.alter_column("t_order", "note", type_=sa.String(20))\n'
     cases: dict[str, Found] = {
         # First: MySQL counts the rows, too, that are read by it for other rules.
         'op.drop_index("ix_room", "t_order")\n': counted,
-        ADD_HALL.format(""): {},
-        ADD_HALL.format(', nullable=False, server_default="0"'): {},
-        DROP_NOTE: {"drop-column": ALL},
-        ADD_HALL.format("") + 'op.drop_column("t_order", "hall")\n': {},
-        RENAME: {"rename-column": MONTHS},
-        RENAME + 'op.alter_column("t_order", "words", new_column_name="note")\n': {
-            "rename-column": MONTHS
+        DROP_NOTE + UNIQUE_USER + 'op.drop_index("ix_sweep", "t_order")\n': {
+            "drop-column": ALL,
+            "unique-duplicates": (SECOND,),
+            "drop-index": MONTHS,
         },
-        lengths.format(20): {"narrow-type": ALL},
-        lengths.format(80): {},
         ROOM_NOT_NULL: {"not-null-over-nulls": (SECOND,), "not-null-without-default": MONTHS},
         FILL_ROOM + ROOM_NOT_NULL: {"not-null-without-default": MONTHS},
-        FILL_ROOM + ROOM_NOT_NULL + ROOM_DEFAULT: {},
-        'op.alter_column("t_order", "note", server_default=None)\n': {
-            "not-null-without-default": MONTHS
+        no_default + shorter + 'op.drop_index("uq_pair", "t_order")\n': {
+            "not-null-without-default": MONTHS,
+            "narrow-type": ALL,
+            "drop-index": MONTHS,
         },
-        UNIQUE_USER: {"unique-duplicates": (SECOND,)},
-        'op.execute("DELETE FROM t_order WHERE shop_id = 2")\n' + UNIQUE_USER: {},
-        'op.create_index("uq_room", "t_order", ["room_id"], unique=True)\n': {},
-        'op.create_index("uq_more", "t_order", ["user_id", "shop_id", "note"], unique=True)\n': {},
-        'op.drop_index("ix_room", "t_order")\n'
-        'op.create_index("ix_other", "t_order", ["room_id", "user_id", "note"])\n': {},
-        'op.drop_index("ix_user", "t_order")\n': {},  # uq_pair begins with it
-        'op.create_index("ix_other", "t_order", ["note"])\n'
-        'op.drop_index("ix_other", "t_order")\n': {},
-        'op.drop_index("uq_pair", "t_order")\n': {"drop-index": MONTHS},
-        'op.drop_index("ix_sweep", "t_order")\n': {"drop-index": MONTHS},
-        'op.execute("DELETE FROM t_order")\n': {"lose-rows": MONTHS},
-        'op.execute("DELETE FROM t_order WHERE user_id = 7")\n': {},
-        FILL_ROOM: {},
+        RENAME + 'op.execute("DELETE FROM t_order")\n': {
+            "rename-column": MONTHS,
+            "lose-rows": MONTHS,
+        },
     }
     assert {text: rules(project, text) for text in cases} == cases
 
 
+def test_what_does_no_harm_is_not_told(project: Project) -> None:
+    """The neighbours of what is told, all in one revision."""
+    assert (
+        rules(
+            project,
+            'op.create_index("uq_room", "t_order", ["room_id"], unique=True)\n'
+            'op.create_index("uq_more", "t_order", ["user_id", "shop_id", "note"], unique=True)\n'
+            'op.create_index("ix_other", "t_order", ["room_id", "user_id", "note"])\n'
+            'op.drop_index("ix_room", "t_order")  # the one before begins with it\n'
+            'op.drop_index("ix_user", "t_order")  # uq_pair does\n'
+            'op.create_index("ix_brief", "t_order", ["note"])\n'
+            'op.drop_index("ix_brief", "t_order")\n'
+            + ADD_HALL.format("")
+            + 'op.drop_column("t_order", "hall")\n'
+            'op.add_column("t_order", sa.Column("door", sa.Integer, nullable=False, '
+            'server_default="0"))\n'
+            'op.alter_column("t_order", "note", type_=sa.String(80))\n'
+            'op.execute("DELETE FROM t_order WHERE user_id = 7")\n'
+            + FILL_ROOM
+            + ROOM_NOT_NULL
+            + ROOM_DEFAULT,
+        )
+        == {}
+    )
+    dedupe = 'op.execute("DELETE FROM t_order WHERE shop_id = 2")\n'
+    assert rules(project, dedupe + UNIQUE_USER) == {}
+
+
 def test_what_only_a_server_can_do_is_told_too(on_server: Project) -> None:
     raw = 'op.execute("ALTER TABLE t_order {}")\n'
-    mixed = raw.format("DROP COLUMN note, CHANGE shop_id store_id BIGINT NOT NULL DEFAULT 0")
     text = 'op.alter_column("t_order", "order_id", type_=mysql.VARCHAR(64, {}), nullable=False)\n'
     cases: dict[str, Found] = {
-        ADD_HALL.format(", nullable=False"): {"not-null-without-default": MONTHS},
+        ADD_HALL.format(", nullable=False") + raw.format("DROP PRIMARY KEY"): {
+            "not-null-without-default": MONTHS,
+            "drop-index": MONTHS,
+        },
         ADD_HALL.format(', nullable=False, server_default="0"')
         + 'op.alter_column("t_order", "hall", server_default=None)\n': {
             "not-null-without-default": MONTHS
         },
-        raw.format("RENAME INDEX ix_user TO ix_by_user"): {},
-        raw.format("CHANGE note words VARCHAR(40) NOT NULL DEFAULT ''"): {"rename-column": MONTHS},
-        raw.format("CHANGE note NOTE VARCHAR(40) NOT NULL DEFAULT ''"): {},
-        mixed: {"drop-column": ALL, "rename-column": MONTHS},
-        raw.format("DROP PRIMARY KEY"): {"drop-index": MONTHS},
+        raw.format("DROP note, CHANGE shop_id store_id BIGINT NOT NULL DEFAULT 0"): {
+            "drop-column": ALL,
+            "rename-column": MONTHS,
+        },
         text.format('charset="utf8mb4", collation="utf8mb4_general_ci"'): {"key-not-binary": ALL},
-        text.format('charset="utf8mb4", collation="utf8mb4_bin"'): {},
+        text.format('charset="utf8mb4", collation="utf8mb4_bin"')
+        + raw.format("RENAME INDEX ix_user TO ix_by_user")
+        + raw.format("CHANGE note NOTE VARCHAR(40) NOT NULL DEFAULT ''"): {},
     }
     assert {text: rules(on_server, text) for text in cases} == cases
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shardctl.clause import Sql
+from shardctl.clause import Action, Sql
 from shardctl.migrate.finding import Finding, listed
 from shardctl.migrate.lint.columns import column_of, former, has_default
 from shardctl.migrate.lint.rows import not_told, not_yet, seek
@@ -41,14 +41,16 @@ def _hardened(change: Change) -> Iterator[str]:
 
 
 def _is_named_before(column: str, change: Change) -> bool:
+    """Whether a data clause that comes first says a column's name."""
     word = re.compile(rf"(?<!\w){re.escape(column)}(?!\w)", re.IGNORECASE)
-    return any(
-        isinstance(action, Sql)
-        and word.search(" ".join(part for part in action.parts if isinstance(part, str)))
-        for clause in change.earlier
-        if clause.data
-        for action in clause.actions
-    )
+    actions = [action for clause in change.earlier if clause.data for action in clause.actions]
+    return any(word.search(_words(action)) for action in actions)
+
+
+def _words(action: Action) -> str:
+    if isinstance(action, Sql):
+        return " ".join(part for part in action.parts if isinstance(part, str))
+    return repr(action)  # of whatever else changes rows, all that it says
 
 
 def _sought(subject: Subject, change: Change, column: str) -> Iterator[Finding]:
