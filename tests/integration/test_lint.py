@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from sqlalchemy import event
 
 from shardctl.catalog import Member
 from shardctl.clause import Algorithm, Clause
@@ -18,6 +20,7 @@ from shardctl.migrate.lint.subject import Change, Limits, Subject
 from shardctl.migrate.work import Revision
 from shardctl.month import Month
 from shardctl.report import Event, Note
+from shardctl.structure import Column, Index, IndexPart, Structure
 from tests.conftest import SETTINGS
 from tests.project import Project
 from tests.servers import Unusable, private
@@ -275,63 +278,70 @@ def test_a_downgrade_says_what_it_loses(project: Project) -> None:
 
 
 def test_nulls_that_were_not_looked_for_in_time_may_be_there(project: Project) -> None:
-    (not_seen,) = lint(not_null(project, Limits(in_all=0)))
+    (not_seen,) = room_not_null(project, Limits(in_all=0))
     assert not_seen.severity == "destructive"
     assert not_seen.tables == MONTHS
     assert "was not found out in" in not_seen.message
 
-    (all_seen,) = lint(not_null(project, Limits()))
-    assert all_seen.tables == (SECOND,)
+    (seen,) = room_not_null(project, Limits())
+    assert (seen.severity, seen.tables) == ("destructive", (SECOND,))
 
     project.sql(*(f"UPDATE {month} SET room_id = 1" for month in MONTHS))
-    assert lint(not_null(project, Limits())) == ()
+    assert room_not_null(project, Limits()) == ()
 
 
 def test_no_more_months_with_rows_are_looked_at_than_the_limit_says(on_server: Project) -> None:
     """The third is empty, and costs nothing."""
-    on_server.sql(*(f"ANALYZE TABLE {month}" for month in MONTHS))
     on_server.sql(f"UPDATE {SECOND} SET room_id = 1")
-    (not_seen,) = lint(not_null(on_server, Limits(months=1)))
+    on_server.sql(*(f"ANALYZE TABLE {month}" for month in MONTHS))
+    (not_seen,) = room_not_null(on_server, Limits(months=1))
     assert not_seen.tables == (SECOND,)
 
 
-def not_null(project: Project, limits: Limits) -> Subject:
-    """A clause that makes `room_id` NOT NULL, with a default, as the rules see it."""
+def room_not_null(project: Project, limits: Limits) -> tuple[Finding, ...]:
+    """What there is to say of a clause that makes `room_id` NOT NULL, with a default."""
     before = project.structure("t_order")
     columns = tuple(
-        column
-        if column.name != "room_id"
-        else type(column)("room_id", column.type, nullable=False, default="'0'")
-        for column in before.columns
+        replace(each, nullable=False, default="'0'") if each.name == "room_id" else each
+        for each in before.columns
     )
-    after = type(before)(columns, before.indexes)
-    return subject(project, Clause("t_order", ()), limits, before, after)
+    return linted(project, Clause("t_order", ()), limits, replace(before, columns=columns))
 
 
-def subject(project: Project, clause: Clause, limits: Limits, *states: object) -> Subject:
-    """A revision of one clause, which all months are still to get."""
-    structure = project.structure("t_order")
-    before, after = states or (structure, structure)
-    members = [Member("t_order", table, Month.parse(table[-6:])) for table in MONTHS]
-    connection = project.database.engine.connect()
-    change = Change(
-        clause,
-        before,
-        after,
-        before,
-        after,
-        frozenset(),
-        (),
-        (Member("t_order", "t_order"), *members),
-    )
-    return Subject(
-        Revision("r1", "up", "", ""),
-        (change,),
-        project.config.families,
-        project.database.dialect,
-        connection,
-        limits=limits,
-    )
+def linted(
+    project: Project, clause: Clause, limits: Limits, after: Structure | None = None
+) -> tuple[Finding, ...]:
+    """What there is to say of a revision of one clause, which all tables are still to get."""
+    now = project.structure("t_order")
+    then = after or now
+    members = (Member("t_order", month, Month.parse(month[-6:])) for month in MONTHS)
+    tables = (Member("t_order", "t_order"), *members)
+    change = Change(clause, now, then, now, then, frozenset(), (), tables)
+    revision, families = Revision("r1", "up", "", ""), project.config.families
+    with project.connect() as connection:
+        dialect = project.database.dialect
+        return lint(Subject(revision, (change,), families, dialect, connection, limits=limits))
+
+
+def test_a_clause_that_no_rule_needs_rows_for_costs_no_query(project: Project) -> None:
+    before = project.structure("t_order")
+    index = Index("ix_note", "key", (IndexPart("note"),))
+    hall = Column("hall", "bigint")
+    after = replace(before, columns=(*before.columns, hall), indexes=(*before.indexes, index))
+    instant = Clause("t_order", (), algorithm=Algorithm("INSTANT"))
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(project.database.engine, "before_cursor_execute", note)
+    assert linted(project, instant, Limits(), after) == ()
+    with_lint = len(asked)
+    asked.clear()
+    project.structure("t_order")
+    with project.connect():
+        pass
+    assert with_lint == len(asked)
 
 
 @pytest.mark.parametrize(
@@ -354,10 +364,10 @@ def test_a_rebuild_of_a_large_month_is_told(
         *(f"ANALYZE TABLE {month}" for month in MONTHS),
     )
     clause = Clause("t_order", (), algorithm=algorithm)
-    found = lint(subject(on_server, clause, Limits(bytes=150_000)))
+    found = linted(on_server, clause, Limits(bytes=150_000))
     assert [each.tables for each in found] == ([(FIRST,)] if words else [])
     assert all(words in each.message and f"{FIRST} (0.0 GiB)" in each.message for each in found)
-    assert lint(subject(on_server, clause, Limits())) == ()
+    assert linted(on_server, clause, Limits()) == ()
 
 
 def test_an_update_of_a_large_month_is_told_with_what_to_use_instead(project: Project) -> None:

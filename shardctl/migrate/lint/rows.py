@@ -43,7 +43,7 @@ def seek(subject: Subject, change: Change, query: Callable[[str, Structure], str
     unseen: list[str] = []
     until = time.monotonic() + limits.in_all
     looked = 0
-    for table in sorted(structures, key=lambda table: rows.get(table) or 0):
+    for table in sorted(structures, key=lambda table: (rows.get(table) or 0, table)):
         sql = query(dialect.quote(table), structures[table])
         left = min(limits.seconds, until - time.monotonic())
         if sql is None or left <= 0 or looked >= limits.months:
