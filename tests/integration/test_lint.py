@@ -239,9 +239,7 @@ def test_what_is_destructive_is_refused_until_it_is_allowed(project: Project) ->
     events: list[Event] = []
     with pytest.raises(Destructive) as caught:
         project.upgrade(report=events.append)
-    assert str(caught.value).startswith(
-        "r1 r1 is destructive:\n  drop-column: t_order loses column"
-    )
+    assert str(caught.value).startswith("r1 r1 is destructive: drop-column: t_order loses column")
     assert str(caught.value).endswith("run it again with --allow-destructive")
     assert [text.split(": ")[1] for text in notes(events)] == ["rename-column"]
     assert project.structures(*ALL) == before
@@ -250,6 +248,27 @@ def test_what_is_destructive_is_refused_until_it_is_allowed(project: Project) ->
     assert [each.rule for each in outcome.findings] == ["drop-column", "rename-column"]
     assert [text.split(": ")[1] for text in notes(events)[1:]] == ["drop-column", "rename-column"]
     assert project.version() == "r1"
+
+
+def test_all_that_is_destructive_is_said_at_once(project: Project) -> None:
+    project.revision("r1", DROP_NOTE + ROOM_NOT_NULL)
+    with pytest.raises(Destructive) as caught:
+        project.upgrade()
+    first, *found, last = str(caught.value).splitlines()
+    assert first == "r1 r1 is destructive:"
+    assert [line.split(":")[0] for line in found] == ["  drop-column", "  not-null-over-nulls"]
+    assert f"is NULL in rows of {SECOND}" in found[1]
+    assert last.startswith("Nothing was changed")
+
+
+def test_a_column_that_a_revision_adds_and_does_not_fill_is_null_where_there_are_rows(
+    on_server: Project,
+) -> None:
+    hall = 'op.alter_column("t_order", "hall", existing_type=sa.BigInteger(), nullable=False)\n'
+    assert rules(on_server, ADD_HALL.format("") + hall) == {
+        "not-null-over-nulls": (FIRST, SECOND),
+        "not-null-without-default": MONTHS,
+    }
 
 
 def test_what_is_destructive_and_waived_is_refused_still_and_not_repeated(
@@ -269,7 +288,7 @@ def test_a_downgrade_says_what_it_loses(project: Project) -> None:
     hall = 'op.drop_column("t_order", "hall")'
     project.revision("r1", ADD_HALL.format(""), hall)
     project.upgrade()
-    with pytest.raises(Destructive, match=r"downgrade of r1 r1 is destructive:\n.* column hall "):
+    with pytest.raises(Destructive, match=r"downgrade of r1 r1 is destructive: .* column hall "):
         project.downgrade("base", destructive=False)
     (outcome,) = project.downgrade("base").outcomes
     assert [(each.rule, each.tables[0]) for each in outcome.findings] == [

@@ -55,9 +55,11 @@ def _words(action: Action) -> str:
 
 def _sought(subject: Subject, change: Change, column: str) -> Iterator[Finding]:
     def nulls(table: str, structure: Structure) -> str | None:
-        quoted = subject.dialect.quote(column)
-        there = column_of(structure, column)
-        return f"SELECT 1 FROM {table} WHERE {quoted} IS NULL LIMIT 1" if there else None
+        if column_of(structure, column):
+            quoted = subject.dialect.quote(column)
+            return f"SELECT 1 FROM {table} WHERE {quoted} IS NULL LIMIT 1"
+        # What the revision itself adds, and does not fill, is NULL in every row.
+        return f"SELECT 1 FROM {table} LIMIT 1" if column in change.own else None
 
     sought = seek(subject, change, nulls)
     what = f"column {column} of {change.clause.table} becomes NOT NULL"

@@ -34,14 +34,11 @@ def judged(
         elif not finding.waived:
             report(Note(f"{subject.revision}: {finding}"))
     if refused:
+        between = "\n  " if len(refused) > 1 else " "
         raise Destructive(
-            "\n".join(
-                [
-                    f"{subject.revision} is destructive:",
-                    *(f"  {finding}" for finding in refused),
-                    "Nothing was changed; if that is what you want, run it again with "
-                    "--allow-destructive",
-                ]
-            )
+            f"{subject.revision} is destructive:"
+            + "".join(f"{between}{finding}" for finding in refused)
+            + "\nNothing was changed; if that is what you want, run it again with "
+            "--allow-destructive"
         )
     return findings
