@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
@@ -38,6 +39,7 @@ class Walk:
         lease: the database's lock; None where nothing is to be changed.
         destructive: whether a revision may be destructive.
         restraint: how the run holds back for others.
+        course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
     """
 
@@ -45,6 +47,7 @@ class Walk:
     lease: Lease | None
     destructive: bool
     restraint: Restraint
+    course: Course
     preparer: Preparer
     foresight: Foresight
 
@@ -99,6 +102,7 @@ class Walk:
                 lessons=lessons,
                 shown=prepared.shown,
                 steps=steps,
+                course=self.course,
                 confined=confined,
             ).carry_out()
         return replace(outcome, findings=findings)
@@ -108,13 +112,16 @@ class Walk:
     ) -> tuple[Finding, ...]:
         """What lint finds in a revision, told; what is destructive and not allowed is refused.
 
+        Months that the run is not meant for are looked at by the run that is.
+
         Args:
             unsettled: tables that revisions foreseen before this one, and not run, change.
         """
         site, lessons = self.site, lessons_of(prepared.clauses, prepared.states)
+        meant = [work for work in works if work.member.month in self.course.months]
         subject = Subject(
             prepared.revision,
-            changes(prepared.clauses, lessons, works),
+            changes(prepared.clauses, lessons, meant),
             site.families,
             site.database.dialect,
             site.connection,
@@ -195,8 +202,9 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
+    course: Course,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, copies)
-        yield Walk(site, lease, destructive, restraint, preparer, Foresight(site))
+        yield Walk(site, lease, destructive, restraint, course, preparer, Foresight(site))

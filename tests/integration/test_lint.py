@@ -14,9 +14,11 @@ from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import open_database
 from shardctl.errors import Destructive, RevisionRefused
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
 from shardctl.migrate.finding import Finding
 from shardctl.migrate.lint import RULES, lint
 from shardctl.migrate.lint.subject import Change, Limits, Subject
+from shardctl.migrate.selection import Selection
 from shardctl.migrate.work import Revision
 from shardctl.month import Month
 from shardctl.report import Event, Note
@@ -210,6 +212,15 @@ def test_a_month_that_has_had_the_clause_is_not_looked_at(project: Project) -> N
         "rename-column": (FIRST, THIRD),
         "unique-duplicates": (THIRD,),
     }
+
+
+def test_a_month_that_the_run_is_not_meant_for_is_not_looked_at(project: Project) -> None:
+    project.revision("r1", ROOM_NOT_NULL + ROOM_DEFAULT)
+    course = Course(Selection.parse("202001"))
+    (outcome,) = commands.upgrade(project.config, course=course).outcomes
+    assert outcome.findings == ()
+    with pytest.raises(Destructive, match=f"NULL in rows of {SECOND}"):
+        project.upgrade()
 
 
 def test_a_comment_waives_a_warning_and_nothing_else(project: Project) -> None:
