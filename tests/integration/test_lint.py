@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 from shardctl.catalog import Member
 from shardctl.clause import Algorithm, Clause
@@ -465,6 +465,47 @@ def test_mariadb_tells_which_index_is_used_where_it_counts(
         if settings.get("CI"):
             raise
         pytest.skip(f"no server of one's own: {error}")
+
+
+def test_what_the_server_does_not_let_one_see_cannot_be_told(
+    tmp_path: Path, mysql_url: str
+) -> None:
+    project = made(tmp_path, mysql_url)
+    url = make_url(mysql_url)
+    user = f"{url.database}_u"[-32:]
+    project.sql(
+        f"CREATE USER {user} IDENTIFIED BY 'secret'",
+        f"GRANT INSERT ON {url.database}.{SECOND} TO {user}",
+    )
+    try:
+        own = url.set(username=user, password="secret").render_as_string(hide_password=False)
+        database = open_database(own)
+        with database.connect() as connection:
+            dialect = database.dialect
+            assert dialect.index_reads(connection, MONTHS, "ix_room") is None
+            assert dialect.has(connection, f"SELECT 1 FROM {SECOND} LIMIT 1", 5.0) is None
+        with project.connect() as connection:
+            assert project.database.dialect.has(connection, f"SELECT 1 FROM {SECOND} LIMIT 1", 5.0)
+    finally:
+        project.sql(f"DROP USER {user}")
+
+
+def test_an_index_that_alone_serves_a_foreign_key_is_used(tmp_path: Path, sqlite_url: str) -> None:
+    """MySQL and MariaDB refuse to drop it."""
+    project = Project.make(tmp_path, sqlite_url, "t_order")
+    project.sql("CREATE TABLE shop (id bigint PRIMARY KEY)")
+    for table in ("t_order", FIRST):
+        columns = "order_id varchar(64) PRIMARY KEY, shop_id bigint REFERENCES shop (id)"
+        tag = "" if table == "t_order" else "__202001"
+        project.sql(
+            f"CREATE TABLE {table} ({columns})",
+            f"CREATE INDEX ix_shop{tag} ON {table} (shop_id)",
+        )
+    drop = 'op.drop_index("ix_shop", "t_order")\n'
+    (found,) = findings(project, drop)
+    assert (found.rule, found.severity) == ("drop-index", "destructive")
+    assert "alone serves the foreign key (shop_id) to shop" in found.message
+    assert rules(project, 'op.create_index("ix_new", "t_order", ["shop_id"])\n' + drop) == {}
 
 
 def test_a_query_is_given_up_when_its_time_is_over_and_the_session_goes_on(url: str) -> None:
