@@ -202,7 +202,9 @@ def _further_down(
     if not begun or script is None or not re.fullmatch(r"-\d+", target):
         return list(inner(heads, migration))
     left = int(target.removeprefix("-")) - begun
-    return list(script._downgrade_revs(f"-{left}", heads)) if left > 0 else []
+    if left <= 0:
+        return []
+    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
 
 
 def _undone_first(

@@ -121,6 +121,9 @@ def test_each_rule_finds_what_it_is_for(project: Project) -> None:
         },
         ROOM_NOT_NULL: {"not-null-over-nulls": (SECOND,), "not-null-without-default": MONTHS},
         FILL_ROOM + ROOM_NOT_NULL: {"not-null-without-default": MONTHS},
+        "import shardctl.op\n"
+        'shardctl.op.backfill("t_order", set_={"room_id": 0}, where="room_id IS NULL")\n'
+        + ROOM_NOT_NULL: {"not-null-without-default": MONTHS},
         no_default + shorter + 'op.drop_index("uq_pair", "t_order")\n': {
             "not-null-without-default": MONTHS,
             "narrow-type": ALL,
@@ -415,6 +418,8 @@ def test_an_update_of_a_large_month_is_told_with_what_to_use_instead(project: Pr
         assert (found.rule, found.severity, found.tables) == ("large-update", "warning", (FIRST,))
         assert verb in found.message
         assert "shardctl.op.backfill" in found.message
+    backfill = 'shardctl.op.backfill("t_order", set_={"room_id": 0}, where="room_id IS NULL")'
+    assert rules(project, f"import shardctl.op\n{backfill}") == {}
     copied = "INSERT INTO t_sum SELECT room_id FROM t_order"
     project.sql("CREATE TABLE t_sum (room_id bigint)")
     text = f"import shardctl.op\nshardctl.op.execute({copied!r}, each_month=True)"

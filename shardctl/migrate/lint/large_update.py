@@ -35,8 +35,8 @@ def _look(subject: Subject) -> Iterator[Finding]:
 
 
 def _verb(clause: Clause) -> str:
-    """UPDATE or DELETE, where a clause is such a statement; "" elsewhere."""
-    for action in clause.actions if clause.data else ():
+    """UPDATE or DELETE, where a clause is such a statement and not one in chunks; "" elsewhere."""
+    for action in clause.actions if clause.data and clause.chunks is None else ():
         if isinstance(action, Sql):
             text = "".join(part if isinstance(part, str) else " " for part in action.parts)
             words = re.findall(r"\w+", _COMMENTS.sub(" ", text).upper())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shardctl.clause import Action, Sql
+from shardctl.clause import Sql
 from shardctl.migrate.finding import Finding, listed
 from shardctl.migrate.lint.columns import column_of, former, has_default
 from shardctl.migrate.lint.rows import not_told, not_yet, seek
@@ -44,13 +44,8 @@ def _is_named_before(column: str, change: Change) -> bool:
     """Whether a data clause that comes first says a column's name."""
     word = re.compile(rf"(?<!\w){re.escape(column)}(?!\w)", re.IGNORECASE)
     actions = [action for clause in change.earlier if clause.data for action in clause.actions]
-    return any(word.search(_words(action)) for action in actions)
-
-
-def _words(action: Action) -> str:
-    if isinstance(action, Sql):
-        return " ".join(part for part in action.parts if isinstance(part, str))
-    return repr(action)  # of whatever else changes rows, all that it says
+    parts = [part for action in actions if isinstance(action, Sql) for part in action.parts]
+    return any(word.search(part) for part in parts if isinstance(part, str))
 
 
 def _sought(subject: Subject, change: Change, column: str) -> Iterator[Finding]:
