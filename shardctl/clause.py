@@ -149,7 +149,8 @@ class Clause:
         presence: "create" or "drop" where the clause makes or removes the whole table,
             "rename" where it gives the table another name.
         renamed_from: the table's old name, where `presence` is "rename"; `table` is the new one.
-        loses: in plain words, what data is lost by it; "" where none is.
+        loses: in plain words, what data is lost by it as far as the clause alone tells; "" where
+            nothing is.
         algorithm: how the server carried it out on an empty copy; None where it cannot be asked,
             or the clause says so itself.
         chunks: how a data clause's one statement goes through the table; None: all at once.

@@ -18,7 +18,7 @@ DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Show which table gets what; change nothing.")
 ]
 AllowDestructive: TypeAlias = Annotated[
-    bool, typer.Option("--allow-destructive", help="Run clauses that lose data, too.")
+    bool, typer.Option("--allow-destructive", help="Run what is destructive, too.")
 ]
 LockWait: TypeAlias = Annotated[
     int,

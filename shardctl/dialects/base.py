@@ -33,6 +33,8 @@ class Dialect(ABC):
     """Whether an index's name may stand once in a database, and not once in a table."""
     unseen_blocker: ClassVar[str] = "another process writes to it"
     """What is said of who holds a table, where `blockers` cannot tell."""
+    uncounted: ClassVar[str] = "the server does not count it"
+    """What is said where `index_reads` does not tell: what it would take."""
     scratch_url: ClassVar[str | None] = None
     """A database of its own in which scratch copies are made; None: beside the user's tables."""
 
@@ -88,6 +90,31 @@ class Dialect(ABC):
     @abstractmethod
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         """How much each table holds, estimated without reading rows."""
+
+    @abstractmethod
+    def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
+        """Whether a query gives a row at all.
+
+        None where that cannot be told: it took longer, others kept it waiting, or a privilege is
+        missing.
+
+        Args:
+            query: a SELECT without values; it begins with that word.
+            seconds: how long it may take.
+        """
+
+    def index_reads(
+        self,
+        connection: Connection,  # noqa: ARG002
+        tables: Collection[str],  # noqa: ARG002
+        index: str,  # noqa: ARG002
+    ) -> dict[str, int] | None:
+        """By table, how many rows were read by an index of that name since the server counts.
+
+        Tables by whose index none was read may be left out. None where nothing is counted, or
+        the counts cannot be read.
+        """
+        return None
 
     # -- text ---------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def upgrade(
     Args:
         target: a revision, `head`, or relative such as `+1`.
         dry_run: tell what would be done to which table, and change nothing.
-        allow_destructive: run clauses that lose data, too.
+        allow_destructive: run what lint calls destructive, too.
         restraint: how it holds back for those who use the tables: locks, time of day, load.
         report: told what happens as it happens.
 

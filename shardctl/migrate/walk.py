@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
@@ -12,10 +12,13 @@ from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.course import Course
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.lint.subject import Subject, changes
+from shardctl.migrate.lint.verdict import judged
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.replicas import Replicas, watched
@@ -35,6 +38,7 @@ class Walk:
 
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
+        destructive: whether a revision may be destructive.
         restraint: how the run holds back for others.
         replicas: those that are not to lag.
         course: how far it goes, and how fast.
@@ -43,6 +47,7 @@ class Walk:
 
     site: Site
     lease: Lease | None
+    destructive: bool
     restraint: Restraint
     replicas: Replicas
     course: Course
@@ -56,6 +61,7 @@ class Walk:
 
         Raises:
             Refused: something stands against it; nothing was changed.
+            Destructive: lint says that it is, and that is not allowed; likewise.
             StepFailed: the server refused a statement; what was done before it is recorded.
         """
         prepared = self.preparer.prepare(revision, function)
@@ -78,7 +84,9 @@ class Walk:
 
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
+        unsettled = frozenset[str]() if self.lease else frozenset(self.foresight.met)
         works = self.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        findings = self._judged(prepared, works, unsettled)
         steps = Steps(
             self.preparer.scratch,
             prepared.clauses,
@@ -87,7 +95,7 @@ class Walk:
             self.course.let_rebuild,
         )
         if self.lease is None:
-            return self._foreseen(prepared, works, steps)
+            return replace(self._foreseen(prepared, works, steps), findings=findings)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt, self.replicas)
@@ -95,7 +103,7 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 self._begin(prepared, self.lease)
-            return Application(
+            outcome = Application(
                 site=self.site,
                 lease=self.lease,
                 gate=gate,
@@ -107,6 +115,30 @@ class Walk:
                 course=self.course,
                 confined=confined,
             ).carry_out()
+        return replace(outcome, findings=findings)
+
+    def _judged(
+        self, prepared: Prepared, works: tuple[Work, ...], unsettled: frozenset[str]
+    ) -> tuple[Finding, ...]:
+        """What lint finds in a revision, told; what is destructive and not allowed is refused.
+
+        Months that the run is not meant for are looked at by the run that is.
+
+        Args:
+            unsettled: tables that revisions foreseen before this one, and not run, change.
+        """
+        site, lessons = self.site, lessons_of(prepared.clauses, prepared.states)
+        meant = [work for work in works if work.member.month in self.course.months]
+        subject = Subject(
+            prepared.revision,
+            changes(prepared.clauses, lessons, meant),
+            site.families,
+            site.database.dialect,
+            site.connection,
+            unsettled,
+        )
+        dry_run = self.lease is None
+        return judged(subject, site.report, allowed=self.destructive, dry_run=dry_run)
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
@@ -188,5 +220,14 @@ def walking(
         watched(site, max_lag, restraint.replicas) as replicas,
         scratch(site.database, site.families, site.connection, site.timezone) as copies,
     ):
-        preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, replicas, course, preparer, Foresight(site))
+        preparer = Preparer(site, migration, lease, copies)
+        yield Walk(
+            site,
+            lease,
+            destructive,
+            restraint,
+            replicas,
+            course,
+            preparer,
+            Foresight(site),
+        )

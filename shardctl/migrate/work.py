@@ -14,6 +14,7 @@ from typing import TypeAlias
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow, Direction
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.locate import Details, Lesson, locate
 from shardctl.structure import Structure
 
@@ -137,6 +138,7 @@ class Outcome:
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
         waiting: the tables that were left for a later run, by the user's wish.
+        findings: what lint has to say of it.
     """
 
     revision: Revision
@@ -144,6 +146,7 @@ class Outcome:
     ran: Mapping[str, tuple[int, ...]]
     found: Mapping[str, tuple[int, ...]]
     waiting: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def outcome_of(

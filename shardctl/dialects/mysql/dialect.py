@@ -23,6 +23,7 @@ from shardctl.dialects.mysql import (
     specification,
     table_lock,
     text,
+    usage,
 )
 from shardctl.dialects.mysql.server import Server
 from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
@@ -40,6 +41,9 @@ class MySQL(Dialect):
     unseen_blocker: ClassVar[str] = (
         "who held it has gone or cannot be seen (that takes SELECT on performance_schema, "
         "or PROCESS)"
+    )
+    uncounted: ClassVar[str] = (
+        "it takes performance_schema and SELECT on it, or MariaDB's userstat=ON"
     )
 
     @classmethod
@@ -66,6 +70,14 @@ class MySQL(Dialect):
 
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         return read.sizes(connection, tables)
+
+    def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
+        return usage.has(connection, self.server, query, seconds)
+
+    def index_reads(
+        self, connection: Connection, tables: Collection[str], index: str
+    ) -> dict[str, int] | None:
+        return usage.index_reads(connection, self.server, tables, index)
 
     def quote(self, name: str) -> str:
         return text.quote(name)

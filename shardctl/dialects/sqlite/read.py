@@ -5,7 +5,9 @@ https://www.sqlite.org/schematab.html: the text is complete, ALTER TABLE edits i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,6 +16,9 @@ from shardctl.dialects.sqlite.parse import CreateIndex, CreateTable, create_inde
 from shardctl.dialects.sqlite.text import quote
 from shardctl.dialects.values import Definition, Size
 from shardctl.structure import Structure
+
+_INSTRUCTIONS = 10_000
+"""Of SQLite's machine between two looks at the clock: less than a millisecond."""
 
 _TABLES = """\
 SELECT name FROM sqlite_master
@@ -87,6 +92,21 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         table: Size(_rows(connection, table, create, file), used.get(table))
         for table, create in creates.items()
     }
+
+
+def has(connection: Connection, query: str, seconds: float) -> bool:
+    """Whether a SELECT gives a row; it is interrupted where it takes longer.
+
+    SQLite asks now and then whether to go on: https://www.sqlite.org/c3ref/progress_handler.html
+    """
+    driver: Any = connection.connection.driver_connection
+    until = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS)
+    try:
+        exact = {"no_parameters": True}
+        return connection.exec_driver_sql(query, execution_options=exact).first() is not None
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def _rows(connection: Connection, table: str, create: CreateTable, file: int) -> int | None:

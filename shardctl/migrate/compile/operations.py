@@ -43,8 +43,8 @@ def compile_ops(
 ) -> tuple[Clause, ...]:
     """The clauses that operations consist of, in order; nothing is executed.
 
-    `loses` is filled in where the clause alone tells it (drops). Whether a new type is narrower
-    than the old one is seen when both are known.
+    `loses` is filled in where the clause alone tells it (drops). What only the table or its rows
+    tell, such as a type that becomes narrower, `lint` sees.
 
     Args:
         operations: as `capture` gave them.

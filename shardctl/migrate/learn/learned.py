@@ -33,7 +33,6 @@ from shardctl.migrate.learn.alteration import (
     names_existing,
 )
 from shardctl.migrate.learn.locate import Lesson, details, locate
-from shardctl.migrate.learn.loss import narrowing
 from shardctl.migrate.learn.row_key import refuse_unwalkable
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.split import in_parts
@@ -48,7 +47,7 @@ class Learned:
     """A revision's clauses and what each does.
 
     Attributes:
-        clauses: the clauses, with the data that they lose and the server's algorithm filled in.
+        clauses: the clauses, with the server's algorithm filled in.
         states: by table name, how it looks before the first clause that concerns it and after
             each.
         shown: for each clause, the SQL as the template gets it.
@@ -86,8 +85,6 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         for name in concerned:
             _keep_up(name, clause, scratch)
             states[name].append(scratch.known[name])
-        if before is not None and not clause.loses and not clause.presence:
-            clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
         judged.append(replace(clause, algorithm=algorithm))
     return Learned(
         tuple(judged),

@@ -23,12 +23,14 @@ class Foresight:
         known: by table, how it will look.
         before: by table, how it looks or will look before the revision that was foreseen last.
         changed: the tables that revisions foreseen so far will have changed.
+        met: the tables of which revisions foreseen so far have wanted anything, rows or structure.
     """
 
     site: Site
     known: dict[str, Details] = field(default_factory=dict)
     before: dict[str, Details] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
 
     def works(
         self,
@@ -61,6 +63,7 @@ class Foresight:
                 found.append(work_of(member, numbers, clauses, lesson, live, rows, confined))
                 if lesson:
                     met[member.table] = member, lesson
+        self.met |= {work.member.table for work in found if work.todo}
         self.before = dict(self.known)
         for member, lesson in met.values():
             self.known[member.table] = projected(lesson, self.known[member.table])
