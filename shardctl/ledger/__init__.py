@@ -22,6 +22,7 @@ from shardctl.ledger.rows import (
     months,
     rows_of,
     run,
+    skipped,
     unfinished,
 )
 from shardctl.ledger.schema import VERSION, ensure, version
@@ -45,6 +46,7 @@ __all__ = [
     "months",
     "rows_of",
     "run",
+    "skipped",
     "unfinished",
     "verify",
     "version",

@@ -23,25 +23,20 @@ from shardctl.family import Family
 from shardctl.ledger import schema
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.encode import clauses_to_text, states_to_text
-from shardctl.ledger.fenced import Fenced
 from shardctl.ledger.rows import Direction, How, Origin
+from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger(Fenced):
+class Ledger(Verdicts):
     """The ledger, open for writing by the one who holds the lock; a lease gives it.
 
     Each method may stand inside a transaction of the caller's, except `finish_run` and
     `abandon`, which make their own. Each raises `LockLost` when the lock was taken over, and
     then nothing was written.
-
-    Attributes:
-        token: the mark of the lease's statements.
     """
-
-    token: str
 
     # -- runs ---------------------------------------------------------------------------------
 
@@ -85,8 +80,8 @@ class Ledger(Fenced):
     def finish_run(self, connection: Connection, revision: str, direction: Direction) -> None:
         """Record that every table has come to the run's end, and void the opposite direction.
 
-        What was done in the opposite direction is undone now: its run and its clause rows are
-        deleted in the same transaction, so that its data clauses run again when it does.
+        What was done in the opposite direction is undone now: its run is deleted and its clause
+        rows go to the log in the same transaction, so that its data clauses run again when it does.
 
         Raises:
             LookupError: no such run was begun.
@@ -99,11 +94,12 @@ class Ledger(Fenced):
             self._void(connection, revision, opposite)
 
     def abandon(self, connection: Connection, revision: str, direction: Direction) -> None:
-        """Forget a run and its clause rows, in one transaction."""
+        """Forget a run, whose clause rows go to the log, in one transaction."""
         with self.dialect.transaction(connection):
             self._void(connection, revision, direction)
 
     def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
+        self._archive(connection, *_of(schema.clause, revision, direction))
         for table in (schema.clause, schema.run):
             self._write(connection, delete(table).where(*_of(table, revision, direction)))
 
@@ -119,6 +115,7 @@ class Ledger(Fenced):
         *,
         token: str | None = None,
         connection_id: int | None = None,
+        statement: str | None = None,
     ) -> None:
         """Record that DDL clauses are about to be sent to a table, as one statement.
 
@@ -127,6 +124,7 @@ class Ledger(Fenced):
         Args:
             token: what the session that sends it has claimed; the lease's unless given.
             connection_id: that session's id, where the server has such.
+            statement: the SQL, without bound values.
         """
         begun = {
             "how": None,
@@ -136,6 +134,8 @@ class Ledger(Fenced):
             "done_at": None,
             "seconds": None,
             "row_count": None,
+            "statement": statement,
+            "words": None,
         }
         self._put_clauses(connection, revision, direction, numbers, table, begun)
 
@@ -181,18 +181,34 @@ class Ledger(Fenced):
         self._write(connection, update(clause).where(which).values(how="ended"))
 
     def record_data(
-        self, connection: Connection, revision: str, direction: Direction, n: int, table: str
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        n: int,
+        table: str,
+        *,
+        statement: str | None = None,
     ) -> bool:
         """Record a data clause as done: the first statement of the transaction that carries it out.
 
         The unique key decides, not an earlier read. False: another transaction has applied the
         clause to this table already; end this one and do nothing. `done_clauses` then adds how
         long it took and how many rows it changed, in the same transaction.
+
+        Args:
+            statement: the SQL, without bound values.
         """
         key = {"revision": revision, "direction": direction, "n": n, "table_name": table}
         now = utc_now()
-        row = key | {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
-        return self._insert_once(connection, schema.clause, row)
+        row: dict[str, Any] = {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
+        row |= {"statement": statement, "words": None}
+        if self._insert_once(connection, schema.clause, key | row):
+            return True
+        clause = schema.clause  # one that failed before has its row, and runs now
+        failed = and_(*(clause.c[name] == value for name, value in key.items()))
+        again = update(clause).where(failed, clause.c.done_at.is_(None)).values(row)
+        return bool(self._write(connection, again))
 
     def _put_clauses(
         self,
