@@ -23,8 +23,10 @@ from shardctl.cli.downgrade import downgrade
 from shardctl.cli.history import history
 from shardctl.cli.init import init
 from shardctl.cli.premake import premake
+from shardctl.cli.retry import retry
 from shardctl.cli.revision import revision
 from shardctl.cli.session import Session, session
+from shardctl.cli.skip import skip
 from shardctl.cli.stamp import stamp
 from shardctl.cli.status import status
 from shardctl.cli.upgrade import upgrade
@@ -36,7 +38,7 @@ INTERRUPTED = 130
 
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
-    *(init, adopt, revision, upgrade, downgrade, current, history, stamp),
+    *(init, adopt, revision, upgrade, downgrade, retry, skip, current, history, stamp),
     *(premake, status, check, where, demo),
 )
 

@@ -15,12 +15,14 @@ from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from shardctl import ledger
 from shardctl.config import Config
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
+from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
-from shardctl.report import Report, silent
+from shardctl.report import Note, Report, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,55 @@ def downgrade(
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
+
+
+def retry(
+    config: Config,
+    *,
+    allow_destructive: bool = False,
+    restraint: Restraint = DEFAULT,
+    report: Report = silent,
+) -> Migration:
+    """Go on with the unfinished revision where it failed or broke off, and only there.
+
+    Where other tables wait, which it has not reached yet, the revision stays unfinished, and how
+    many they are is told. Where nothing has failed, that is told, and nothing is done. The rest is
+    as in `upgrade`.
+    """
+    with opened(config) as site:
+        runs = ledger.unfinished(site.connection)
+        run = runs[-1] if runs else None  # while one is undone there are two: the way back counts
+        rows = ledger.rows_of(site.connection, run.revision, run.direction) if run else {}
+    if run is None:
+        report(Note("no revision is unfinished"))
+        return Migration(())
+    if all(row.done for row in rows.values()):
+        way = "upgrade" if run.direction == "up" else "downgrade"
+        report(Note(f"nothing of revision {run.revision} has failed; 'shardctl {way}' goes on"))
+        return Migration(())
+    request = Request(
+        config,
+        report,
+        allow_destructive=allow_destructive,
+        restraint=restraint,
+        failed_only=True,
+    )
+    with _translated():
+        if run.direction == "up":
+            alembic.command.upgrade(_alembic(config, request), run.revision)
+        else:
+            alembic.command.downgrade(_alembic(config, request), "-1")
+    for outcome in request.outcomes:
+        if outcome.waiting:
+            report(Note(_waiting(outcome)))
+    return Migration(tuple(request.outcomes))
+
+
+def _waiting(outcome: Outcome) -> str:
+    tables = len(outcome.waiting)
+    what = "1 table waits" if tables == 1 else f"{tables} tables wait"
+    way = "upgrade" if outcome.revision.direction == "up" else "downgrade"
+    return f"{outcome.revision}: {what} for 'shardctl {way}', which goes on with the rest"
 
 
 def stamp(config: Config, target: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import logging.config
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Request:
 
     Attributes:
         restraint: how the command holds back for those who use the tables.
+        failed_only: go on with the revision that is unfinished, and only where something failed.
         outcomes: filled with what became of each revision, in order.
     """
 
@@ -51,7 +53,12 @@ class Request:
     dry_run: bool = False
     allow_destructive: bool = False
     restraint: Restraint = DEFAULT
+    failed_only: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
+
+
+class _Unstamped(Exception):
+    """Keeps the version from moving while tables wait; the command ends well."""
 
 
 def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -> None:
@@ -109,9 +116,17 @@ def _run(
             destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
-                with walking(
-                    site, migration, lease, destructive=destructive, restraint=request.restraint
-                ) as walk:
+                with (
+                    suppress(_Unstamped),
+                    walking(
+                        site,
+                        migration,
+                        lease,
+                        destructive=destructive,
+                        restraint=request.restraint,
+                        failed_only=request.failed_only,
+                    ) as walk,
+                ):
                     migration._migrations_fn = lambda heads, migration: _steps(
                         command, inner, heads, migration, walk, request
                     )
@@ -155,7 +170,7 @@ def _steps(
                 function: Callable[..., None] = function,
                 **words: Any,
             ) -> None:
-                request.outcomes.append(walk.step(revision, lambda: function(**words)))
+                _told(request, walk.step(revision, lambda: function(**words)))
 
             carry_out.__name__ = step.name  # by which Alembic's log calls it
             step.migration_fn = carry_out
@@ -163,6 +178,13 @@ def _steps(
             walk.finish(revision.id, revision.direction, migration.get_current_heads())
         else:
             yield step
+
+
+def _told(request: Request, outcome: Outcome) -> None:
+    """Keep what became of a revision; raises `_Unstamped` where it is not at its end."""
+    request.outcomes.append(outcome)
+    if outcome.waiting:
+        raise _Unstamped
 
 
 def _undone_first(
@@ -187,7 +209,7 @@ def _undone_first(
                 f"revision {run.revision} is unfinished, but its file is gone: restore it"
             )
         revision = _revision_of(found, "down")
-        request.outcomes.append(walk.undo(run, revision, found.module.downgrade))
+        _told(request, walk.undo(run, revision, found.module.downgrade))
         walk.finish(revision.id, "down", heads)
         undone.add(run.revision)
     return tuple(run for run in runs if run.revision not in undone), len(undone)

@@ -66,7 +66,9 @@ class Preparer:
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
             rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-            if rows and not run.finished:
+            if not run.finished and any(
+                row.how != "failed" or not row.untouched for row in rows.values()
+            ):
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)

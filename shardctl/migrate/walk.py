@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
@@ -23,7 +23,15 @@ from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
+from shardctl.migrate.work import (
+    Confined,
+    Outcome,
+    Revision,
+    Work,
+    confined_to,
+    lessons_of,
+    outcome_of,
+)
 from shardctl.report import State
 
 
@@ -35,6 +43,7 @@ class Walk:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
         foresight: how the tables look, or will look after the steps so far.
+        failed_only: go only to tables on which something has failed, or was begun and is not done.
     """
 
     site: Site
@@ -42,11 +51,13 @@ class Walk:
     restraint: Restraint
     preparer: Preparer
     foresight: Foresight
+    failed_only: bool = False
 
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Carry one revision out on all tables; where there is no lease, tell what would be done.
 
-        When the version has moved, `finish` is to follow.
+        When the version has moved, `finish` is to follow. It must not move while the outcome has
+        tables that wait.
 
         Raises:
             Refused: something stands against it; nothing was changed.
@@ -75,6 +86,10 @@ class Walk:
         steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
         if self.lease is None:
             return self._foreseen(prepared, works, steps)
+        waiting: tuple[str, ...] = ()
+        if self.failed_only:
+            failed = self._failed(prepared.revision)
+            confined, waiting = confined_to(failed, prepared.clauses, works, confined)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt)
@@ -82,7 +97,7 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 self._begin(prepared, self.lease)
-            return Application(
+            outcome = Application(
                 site=self.site,
                 lease=self.lease,
                 gate=gate,
@@ -93,12 +108,18 @@ class Walk:
                 steps=steps,
                 confined=confined,
             ).carry_out()
+        return replace(outcome, waiting=waiting)
+
+    def _failed(self, revision: Revision) -> frozenset[str]:
+        rows = ledger.rows_of(self.site.connection, revision.id, revision.direction)
+        return frozenset(table for (_, table), row in rows.items() if not row.done)
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
 
         It is the last thing: the version has moved, and what breaks off in between is finished
-        by the next command (`unstamped`). Months that the ledger had not met are registered.
+        by the next command (`unstamped`). Months that the ledger had not met are registered;
+        those that were left out stay where they were.
 
         Args:
             heads: the revisions that the database is at now.
@@ -108,7 +129,17 @@ class Walk:
         lease, connection = self.lease, self.site.connection
         after = ", ".join(sorted(heads)) or None
         known = ledger.months(connection)
-        months = [month for roster in self.site.rosters().values() for month in roster.months]
+        left_out = {
+            table
+            for table, rows in ledger.skipped(connection).items()
+            if any((row.revision, row.direction) == (revision, direction) for row in rows)
+        }
+        months = [
+            month
+            for roster in self.site.rosters().values()
+            for month in roster.months
+            if month.table not in left_out
+        ]
         lease.ledger.set_revision(connection, [m.table for m in months if m.table in known], after)
         for member in months:
             if member.table not in known and member.month is not None:
@@ -127,7 +158,9 @@ class Walk:
         connection, revision = self.site.connection, prepared.revision
         opposite: ledger.Direction = "down" if revision.direction == "up" else "up"
         run = ledger.run(connection, revision.id, opposite)
+        left_out: dict[str, tuple[list[int], str]] = {}
         if run is not None and run.finished:
+            left_out = self._left_out(prepared) if opposite == "up" else {}
             lease.ledger.abandon(connection, revision.id, opposite)
         lease.ledger.begin_run(
             connection,
@@ -137,6 +170,26 @@ class Walk:
             clauses=prepared.clauses,
             states=prepared.states,
         )
+        for table, (numbers, reason) in left_out.items():
+            lease.ledger.skip_clauses(connection, revision.id, "down", numbers, table, reason)
+
+    def _left_out(self, prepared: Prepared) -> dict[str, tuple[list[int], str]]:
+        """Months that the way up has left out as a whole: nothing of it is to be taken back there.
+
+        By table the numbers of the clauses of the way back, and the reason.
+        """
+        rows = ledger.rows_of(self.site.connection, prepared.revision.id, "up").values()
+        ran = {row.table for row in rows if not row.untouched}
+        reasons = {row.table: row.words or "" for row in rows if row.how == "skipped"}
+        return {
+            member.table: (
+                [n for n, clause in enumerate(prepared.clauses) if clause.table == name],
+                reasons[member.table],
+            )
+            for name in {clause.table for clause in prepared.clauses}
+            for member in self.site.members(name)
+            if member.table in reasons and member.table not in ran
+        }
 
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
         for work in works:
@@ -166,8 +219,9 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
+    failed_only: bool = False,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, preparer, Foresight(site), failed_only)

@@ -95,7 +95,8 @@ def work_of(
 ) -> Work:
     """What one table needs of a segment, told from how it looks and from the ledger.
 
-    Data clauses are decided by the ledger alone, and never go to a template.
+    Data clauses are decided by the ledger alone, and never go to a template. A table that is left
+    out for good needs nothing, however it looks.
 
     Args:
         lesson: what the revision does to tables of this kind; None for SQL on no known table.
@@ -106,9 +107,10 @@ def work_of(
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
-    recorded = {
-        number for number, table in rows if table == member.table and rows[number, table].done
-    }
+    own = {number: row for (number, table), row in rows.items() if table == member.table}
+    if any(row.how == "skipped" for row in own.values()):
+        return Work(member, (), ())
+    recorded = {number for number, row in own.items() if row.done}
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
@@ -131,12 +133,51 @@ class Outcome:
         shown: its clauses as SQL, as the template gets them.
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
+        waiting: the tables that it did not reach, since the command was confined to others; while
+            there are any, the revision is not at its end.
     """
 
     revision: Revision
     shown: tuple[str, ...]
     ran: Mapping[str, tuple[int, ...]]
     found: Mapping[str, tuple[int, ...]]
+    waiting: tuple[str, ...] = ()
+
+
+def confined_to(
+    tables: Collection[str],
+    clauses: Sequence[Clause],
+    works: Sequence[Work],
+    within: Confined | None = None,
+) -> tuple[Confined | None, tuple[str, ...]]:
+    """Where a revision may run that is to reach only some tables now, and which others wait.
+
+    A segment is begun only where all before it are done on every table: it may rely on them.
+
+    Args:
+        works: what every table needs of the revision.
+        within: where it may run at all; None: everywhere.
+
+    Returns:
+        `within` and no table, where no other waits: then it may run as a whole.
+    """
+    allowed: list[int] = []
+    for _, numbers in segments(clauses):
+        allowed += numbers
+        if any({*work.todo} & {*numbers} and work.member.table not in tables for work in works):
+            break
+    waiting = {
+        work.member.table: None
+        for work in works
+        if any(number not in allowed or work.member.table not in tables for number in work.todo)
+    }
+    if not waiting:
+        return within, ()
+    narrower = {
+        table: [n for n in allowed if within is None or n in within.get(table, ())]
+        for table in tables
+    }
+    return narrower, tuple(waiting)
 
 
 def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:

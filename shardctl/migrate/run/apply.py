@@ -128,8 +128,10 @@ class Application:
                     deferred = attempts.held_up(error) and member.month is not None
                     if deferred and not last:
                         self._telling(member, step, "waiting", detail=LATER)
-                    else:
+                    elif self.site.database.dialect.is_connection_lost(error):
                         self._telling(member, step, "failed", detail=words)
+                    else:
+                        attempts.failed(member, step, words)
                     told, way_on = attempts.failure(member, step, error)
                     if not deferred:
                         raise StepFailed(f"{told}\n{way_on}") from error
@@ -159,7 +161,8 @@ class Application:
             look = self.site.look([member])
         work = self._work(member, table, numbers, look, rows)
         for number in work.found:
-            how: How = "ran" if (number, member.table) in rows else "found"
+            row = rows.get((number, member.table))
+            how: How = "found" if row is None or row.untouched else "ran"
             self.lease.ledger.done_clauses(
                 sender.connection, *self._run, [number], member.table, how=how
             )

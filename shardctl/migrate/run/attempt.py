@@ -60,7 +60,7 @@ class Attempts:
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         if step.refused:
-            self.telling(member, step, "failed", detail=step.refused)
+            self.failed(member, step, step.refused)
             raise StepFailed(self._refusal(member, step, step.refused))
         dialect = self.site.database.dialect
         send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
@@ -80,7 +80,7 @@ class Attempts:
                         self.send(member, table, replace(step, algorithm=None), needed)
                         return
                     words = dialect.words(error)
-                    self.telling(member, step, "failed", detail=words)
+                    self.failed(member, step, words)
                     raise StepFailed(self._refusal(member, step, words)) from error
                 if pause is None or not self.held_up(error):
                     raise
@@ -119,6 +119,14 @@ class Attempts:
     def _refusal(self, member: Member, step: Step, words: str) -> str:
         by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
         return refusal(member.table, step, self.revision, words, by_hand.sql)
+
+    def failed(self, member: Member, step: Step, words: str) -> None:
+        """Record that a step did not take effect, and tell why."""
+        sender = self.sender
+        sender.lease.ledger.failed_clauses(
+            sender.connection, *sender.run, step.numbers, member.table, words
+        )
+        self.telling(member, step, "failed", detail=words)
 
     def _ended(self, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from shardctl.dialects import Dialect, Statement, execute
+from shardctl.dialects import Dialect, Statement, execute, text_of
 from shardctl.ledger import Direction
 from shardctl.lock import Lease
 
@@ -39,13 +39,8 @@ class Sender:
         begun = time.monotonic()
         if self.dialect.transactional_ddl:
             with self.dialect.transaction(self.connection):
-                self._send(statements)
-                return self._done(table, numbers, begun)
-        self.lease.ledger.begin_clauses(
-            self.connection, *self.run, numbers, table, connection_id=self.session
-        )
-        self._send(statements)
-        return self._done(table, numbers, begun)
+                return self._run(table, numbers, statements, begun)
+        return self._run(table, numbers, statements, begun)
 
     def data(self, table: str, numbers: Collection[int], statements: Sequence[Statement]) -> float:
         """Run a data clause and record it in one transaction, the record first.
@@ -56,10 +51,31 @@ class Sender:
         (number,) = numbers
         begun = time.monotonic()
         with self.dialect.transaction(self.connection):
-            if self.lease.ledger.record_data(self.connection, *self.run, number, table):
+            text = text_of(statements)
+            if self.lease.ledger.record_data(
+                self.connection, *self.run, number, table, statement=text
+            ):
                 rows = self._send(statements)
                 self._done(table, numbers, begun, rows)
         return time.monotonic() - begun
+
+    def _run(
+        self,
+        table: str,
+        numbers: Collection[int],
+        statements: Sequence[Statement],
+        begun: float,
+    ) -> float:
+        self.lease.ledger.begin_clauses(
+            self.connection,
+            *self.run,
+            numbers,
+            table,
+            connection_id=self.session,
+            statement=text_of(statements),
+        )
+        self._send(statements)
+        return self._done(table, numbers, begun)
 
     def _send(self, statements: Sequence[Statement]) -> int:
         mark = f"shardctl {self.lease.token}"

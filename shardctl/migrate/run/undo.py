@@ -38,10 +38,13 @@ def where_it_ran(
         forth_data, back_data = _data(name, forth[0]), _data(name, back[0])
         for member in site.members(name):
             met = {number: row for (number, table), row in rows.items() if table == member.table}
-            found = [number for number, row in met.items() if row.how == "found"]
+            found = [number for number, row in met.items() if row.untouched]
             if len(found) == len(met):
                 continue
-            applied = [number in met and met[number].done for number in forth_data]
+            applied = [
+                number in met and met[number].done and not met[number].untouched
+                for number in forth_data
+            ]
             if len(forth_data) != len(back_data):
                 applied = [all(applied)] * len(back_data)
             had = _touched(lessons.get(name), found)
