@@ -29,6 +29,7 @@ from shardctl.cli.session import Session, session
 from shardctl.cli.skip import skip
 from shardctl.cli.stamp import stamp
 from shardctl.cli.status import status
+from shardctl.cli.unlock import unlock
 from shardctl.cli.upgrade import upgrade
 from shardctl.cli.where import where
 from shardctl.errors import ShardctlError
@@ -39,7 +40,7 @@ INTERRUPTED = 130
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
     *(init, adopt, revision, upgrade, downgrade, retry, skip, current, history, stamp),
-    *(premake, status, check, where, demo),
+    *(premake, status, check, where, unlock, demo),
 )
 
 app = typer.Typer(
