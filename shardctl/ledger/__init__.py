@@ -9,6 +9,7 @@ nor does it guard what applications write beside their own rows, see `schema`.
 from __future__ import annotations
 
 from shardctl.ledger.fingerprint import verify
+from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
     ClauseRow,
     Direction,
@@ -39,13 +40,16 @@ __all__ = [
     "MonthRow",
     "Origin",
     "Run",
+    "SessionRow",
     "WorkerLeases",
     "begun_tokens",
     "ensure",
     "families",
+    "history",
     "months",
     "rows_of",
     "run",
+    "sessions",
     "skipped",
     "unfinished",
     "verify",

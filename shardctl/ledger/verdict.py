@@ -32,13 +32,17 @@ class Verdicts(Fenced):
         numbers: Collection[int],
         table: str,
         words: str,
+        *,
+        statement: str | None = None,
     ) -> None:
         """Record that clauses failed on a table, begun here before or not; they are to run yet.
 
         Args:
             words: why, such as the server's own words.
+            statement: the SQL that failed, without bound values; None: what they were begun with.
         """
         failed = {"how": "failed", "words": words}
+        failed |= {} if statement is None else {"statement": statement}
         self._judge(connection, (revision, direction, table), numbers, failed)
 
     def skip_clauses(

@@ -131,7 +131,7 @@ class Application:
                     elif self.site.database.dialect.is_connection_lost(error):
                         self._telling(member, step, "failed", detail=words)
                     else:
-                        attempts.failed(member, step, words)
+                        attempts.failed(member, step, words, error)
                     told, way_on = attempts.failure(member, step, error)
                     if not deferred:
                         raise StepFailed(f"{told}\n{way_on}") from error

@@ -26,7 +26,7 @@ from shardctl.migrate.run.failure import (
     said,
 )
 from shardctl.migrate.run.held import held_by
-from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.send import Sender, sent
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -80,7 +80,7 @@ class Attempts:
                         self.send(member, table, replace(step, algorithm=None), needed)
                         return
                     words = dialect.words(error)
-                    self.failed(member, step, words)
+                    self.failed(member, step, words, error)
                     raise StepFailed(self._refusal(member, step, words)) from error
                 if pause is None or not self.held_up(error):
                     raise
@@ -120,11 +120,18 @@ class Attempts:
         by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
         return refusal(member.table, step, self.revision, words, by_hand.sql)
 
-    def failed(self, member: Member, step: Step, words: str) -> None:
+    def failed(
+        self, member: Member, step: Step, words: str, error: DBAPIError | None = None
+    ) -> None:
         """Record that a step did not take effect, and tell why."""
         sender = self.sender
         sender.lease.ledger.failed_clauses(
-            sender.connection, *sender.run, step.numbers, member.table, words
+            sender.connection,
+            *sender.run,
+            step.numbers,
+            member.table,
+            words,
+            statement=sent(error) if error else None,
         )
         self.telling(member, step, "failed", detail=words)
 

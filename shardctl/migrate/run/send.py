@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from shardctl.dialects import Dialect, Statement, execute, text_of
 from shardctl.ledger import Direction
@@ -89,3 +90,9 @@ class Sender:
             self.connection, *self.run, numbers, table, how="ran", seconds=seconds, rows=rows
         )
         return seconds
+
+
+def sent(error: DBAPIError) -> str | None:
+    """The statement of a clause that failed, without its mark; None where another failed."""
+    mark, _, statement = (error.statement or "").partition(" */ ")
+    return statement if mark.startswith("/* shardctl ") else None
