@@ -44,7 +44,6 @@ def unlock(database: Database, *, force: bool = False) -> Freed | None:
     with database.connect() as connection:
         if ledger.version(connection) is None:
             return None
-        ledger.ensure(connection, database.dialect)
         seen = Holder.read(connection)
         if not seen.held:
             return None
@@ -53,6 +52,7 @@ def unlock(database: Database, *, force: bool = False) -> Freed | None:
                 f"{seen.introduced(database)}; {life}, so nothing was done: end it there, or let "
                 "'shardctl unlock --force' end its sessions on the server"
             )
+        ledger.ensure(connection, database.dialect)
         ended = _end_sessions(database, connection, seen)
         with database.dialect.transaction(connection):
             if _free(connection, seen):

@@ -66,9 +66,8 @@ class Preparer:
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
             rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-            if not run.finished and any(
-                row.how != "failed" or not row.untouched for row in rows.values()
-            ):
+            begun = any(row.how != "failed" or not row.untouched for row in rows.values())
+            if begun and not run.finished:
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)

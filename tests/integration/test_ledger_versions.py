@@ -128,6 +128,9 @@ def test_a_ledger_of_the_fourth_version_is_read_as_it_is(
     assert [run.revision for run in ledger.unfinished(fourth)] == ["r1"]
     assert ledger.begun_tokens(fourth) == {"old"}
     assert ledger.skipped(fourth) == {}
+    assert ledger.sessions(fourth) == {}
+    history = ledger.history(fourth)
+    assert [(row.n, row.how, counts) for row, counts in history] == [(0, "ran", 1), (1, None, 1)]
     assert database.dialect.table_names(fourth) == before
 
 

@@ -118,6 +118,17 @@ def test_a_data_clause_that_failed_runs_when_it_can(project: Project) -> None:
     assert project.rows(f"SELECT order_id FROM {SECOND}") == [("same",)]
 
 
+def test_a_revision_of_which_nothing_took_effect_may_be_edited(project: Project) -> None:
+    project.sql(TWICE.format(FIRST))
+    file = project.revision("r1", "op.execute(\"UPDATE t_order SET order_id = 'same'\")\n")
+    with pytest.raises(StepFailed):
+        project.upgrade()
+    assert hows(project, FIRST) == ["failed"]
+    file.write_text(file.read_text().replace("order_id = 'same'", "coin = 2"))
+    project.upgrade()
+    assert {has(project, each)[2][0] for each in MONTHS} == {2}
+
+
 # -- retry ------------------------------------------------------------------------------------
 
 
