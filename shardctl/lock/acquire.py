@@ -44,7 +44,8 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
         DatabaseUnavailable: the server does not answer.
     """
     with database.connect() as connection:
-        ledger.ensure(connection, database.dialect)
+        if ledger.version(connection) is None:
+            ledger.ensure(connection, database.dialect)
         token = secrets.token_hex(8)
         database.dialect.claim(connection, claim_of(token))
         row = _row(database, connection, token, command)
@@ -100,6 +101,8 @@ def _take(
         if not seen.held or seen.is_gone(connection, database.dialect):
             if seen.held:  # else a transaction of theirs could keep us from the row
                 _end_orphans(database, connection, seen)
+            # Not before: an earlier shardctl that is at work knows its own version only.
+            ledger.ensure(connection, database.dialect)
             if _won(database, connection, seen, row):
                 return seen
             seen = Holder.read(connection)

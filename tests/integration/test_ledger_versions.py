@@ -13,8 +13,9 @@ from sqlalchemy import Connection, inspect
 
 from shardctl import ledger, lock
 from shardctl.dialects import Database, open_database
-from shardctl.errors import Refused
+from shardctl.errors import LockHeld, Refused
 from shardctl.ledger import schema
+from shardctl.lock.process import Process
 from shardctl.structure import Structure
 
 # As version 4 made them on MySQL and MariaDB.
@@ -182,6 +183,21 @@ def test_the_next_command_brings_it_up_to_date_and_goes_on_with_the_run(
         lease.ledger.done_clauses(fourth, "r1", "up", [1], "t_order_202601", how="ran")
         lease.ledger.finish_run(fourth, "r1", "up")
     assert ledger.unfinished(fourth) == ()
+
+
+def test_while_an_earlier_shardctl_is_at_work_its_ledger_stays_as_it_is(
+    database: Database, fourth: Connection
+) -> None:
+    me = Process.this()
+    holder = {"held": True, "pid": me.pid, "machine": me.machine, "started": me.started}
+    fourth.execute(schema.lock.update().values(acquired_at=datetime.now(UTC), **holder))
+    with pytest.raises(LockHeld), lock.acquire(database, command="premake"):
+        pass
+    with pytest.raises(LockHeld):
+        lock.unlock(database)
+    assert ledger.version(fourth) == 4
+    assert lock.unlock(database, force=True) is not None
+    assert ledger.version(fourth) == ledger.VERSION
 
 
 def test_what_knows_the_fourth_version_only_refuses_it_from_then_on(

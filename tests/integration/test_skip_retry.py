@@ -185,6 +185,19 @@ def test_what_comes_behind_waits_until_the_months_before_have_had_their_turn(
     assert [has(project, each) for each in MONTHS] == [(False, True, [1])] * 3
 
 
+def test_where_the_template_failed_the_months_wait(project: Project) -> None:
+    project.sql(TWICE.format("t_order"), TWICE.format("t_order").replace("twice", "once"))
+    project.revision("r1", UNIQUE)
+    with pytest.raises(StepFailed, match="t_order: "):
+        project.upgrade()
+    project.sql("DELETE FROM t_order")
+    ran, (note,) = retried(project)
+    assert ran == ["t_order"]
+    assert "3 tables wait for 'shardctl upgrade'" in note
+    project.upgrade()
+    assert [has(project, each) for each in MONTHS] == [(False, True, [0])] * 3
+
+
 def test_there_may_be_nothing_to_try_again(project: Project) -> None:
     assert retried(project) == ([], ["no revision is unfinished"])
     fails(project, SECOND)
