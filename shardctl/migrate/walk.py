@@ -160,7 +160,7 @@ class Walk:
         run = ledger.run(connection, revision.id, opposite)
         left_out: dict[str, tuple[list[int], str]] = {}
         if run is not None and run.finished:
-            left_out = self._left_out(prepared) if opposite == "up" else {}
+            left_out = self._left_out(prepared, run) if opposite == "up" else {}
             lease.ledger.abandon(connection, revision.id, opposite)
         lease.ledger.begin_run(
             connection,
@@ -173,23 +173,23 @@ class Walk:
         for table, (numbers, reason) in left_out.items():
             lease.ledger.skip_clauses(connection, revision.id, "down", numbers, table, reason)
 
-    def _left_out(self, prepared: Prepared) -> dict[str, tuple[list[int], str]]:
-        """Months that the way up has left out as a whole: nothing of it is to be taken back there.
+    def _left_out(self, prepared: Prepared, run: Run) -> dict[str, tuple[list[int], str]]:
+        """What the way up has left out of months has nothing to be taken back there.
 
         By table the numbers of the clauses of the way back, and the reason.
         """
-        rows = ledger.rows_of(self.site.connection, prepared.revision.id, "up").values()
-        ran = {row.table for row in rows if not row.untouched}
-        reasons = {row.table: row.words or "" for row in rows if row.how == "skipped"}
-        return {
-            member.table: (
-                [n for n, clause in enumerate(prepared.clauses) if clause.table == name],
-                reasons[member.table],
-            )
-            for name in {clause.table for clause in prepared.clauses}
-            for member in self.site.members(name)
-            if member.table in reasons and member.table not in ran
-        }
+        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        reasons = {row.table: row.words or "" for row in rows.values() if row.how == "skipped"}
+        if not reasons:
+            return {}
+        forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
+        ran = where_it_ran(self.site, forth, back, rows)
+        numbers: dict[str, list[int]] = {}
+        for number, clause in enumerate(prepared.clauses):
+            for member in self.site.members(clause.table):
+                if member.table in reasons and number not in ran.get(member.table, ()):
+                    numbers.setdefault(member.table, []).append(number)
+        return {table: (each, reasons[table]) for table, each in numbers.items()}
 
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
         for work in works:

@@ -95,8 +95,8 @@ def work_of(
 ) -> Work:
     """What one table needs of a segment, told from how it looks and from the ledger.
 
-    Data clauses are decided by the ledger alone, and never go to a template. A table that is left
-    out for good needs nothing, however it looks.
+    Data clauses are decided by the ledger alone, and never go to a template. What is left out for
+    good is needed no more; where nothing else is left, it does not matter how the table looks.
 
     Args:
         lesson: what the revision does to tables of this kind; None for SQL on no known table.
@@ -108,9 +108,12 @@ def work_of(
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
     own = {number: row for (number, table), row in rows.items() if table == member.table}
-    if any(row.how == "skipped" for row in own.values()):
-        return Work(member, (), ())
-    recorded = {number for number, row in own.items() if row.done}
+    skipped = {number for number, row in own.items() if row.how == "skipped"}
+    recorded = {number for number, row in own.items() if row.done} - skipped
+    if skipped:
+        segment = [number for number in segment if number not in skipped]
+        if recorded.issuperset(segment):
+            return Work(member, (), ())
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]

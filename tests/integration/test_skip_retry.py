@@ -294,6 +294,21 @@ def test_a_downgrade_leaves_it_alone_and_forgets_the_decision(project: Project) 
         assert ledger.skipped(connection) == {}
 
 
+def test_a_downgrade_takes_back_there_only_what_had_run(project: Project) -> None:
+    down = TAKE + NOT_UNIQUE + DROP_ROOM
+    project.sql(TWICE.format(SECOND))
+    project.revision("r1", ADD_ROOM + UNIQUE + PAY, down)
+    with pytest.raises(StepFailed):
+        project.upgrade()
+    skip(project.config, "202002", reason="archived")
+    project.upgrade()
+    assert has(project, SECOND) == (True, False, [0, 0])
+    assert has(project, THIRD) == (True, True, [1])
+    project.downgrade("-1")
+    assert has(project, SECOND) == (False, False, [0, 0]), "nothing was paid, nothing is taken"
+    assert has(project, THIRD) == (False, False, [0])
+
+
 def test_giving_the_revision_up_leaves_it_alone(project: Project) -> None:
     fails(project, SECOND)
     assert has(project, SECOND) == (True, False, [1, 1])
