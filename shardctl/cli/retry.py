@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.migration import migrate, restrained, steered
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
+    FailFast,
     InWindow,
+    Jobs,
     LockRetries,
     LockWait,
+    MaxFailures,
     MaxThreadsRunning,
+    RebuildJobs,
     session,
 )
 
@@ -32,6 +36,10 @@ def retry(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    jobs: Jobs = 2,
+    rebuild_jobs: RebuildJobs = 1,
+    max_failures: MaxFailures = 3,
+    fail_fast: FailFast = False,
     json: AsJson = False,
 ) -> None:
     """Go on with the unfinished revision on the tables where it failed.
@@ -54,5 +62,13 @@ def retry(
         dry_run=False,
         allow_destructive=allow_destructive,
         restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        course=steered(
+            None,
+            None,
+            None,
+            jobs=jobs,
+            rebuild_jobs=rebuild_jobs,
+            max_failures=0 if fail_fast else max_failures,
+        ),
         json=json,
     )

@@ -9,20 +9,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from shardctl.ledger import schema
+from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.fenced import Fenced
 from shardctl.ledger.rows import Direction
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts(Fenced):
-    """The part of `Ledger` that records them.
-
-    Attributes:
-        token: the mark of the lease's statements.
-    """
-
-    token: str
+class Verdicts(Clauses):
+    """The part of `Ledger` that records them."""
 
     def failed_clauses(
         self,
@@ -39,10 +33,11 @@ class Verdicts(Fenced):
 
         Args:
             words: why, such as the server's own words.
-            statement: the SQL that failed, without bound values; None: what they were begun with.
+            statement: the SQL that failed, without bound values; None: none was sent.
         """
-        failed = {"how": "failed", "words": words}
-        failed |= {} if statement is None else {"statement": statement}
+        failed: dict[str, Any] = {"how": "failed", "words": words, "statement": statement}
+        if statement is None:  # what was about to be sent by a session was not
+            failed["connection_id"] = None
         self._judge(connection, (revision, direction, table), numbers, failed)
 
     def skip_clauses(

@@ -6,7 +6,7 @@ import io
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import alembic.command
@@ -18,6 +18,8 @@ from alembic.util import CommandError
 from shardctl import ledger
 from shardctl.config import Config
 from shardctl.errors import ConfigError, ShardctlError
+from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
+from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.site import opened
@@ -39,6 +41,7 @@ def upgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Carry revisions out on the template and every month, up to a target.
@@ -56,7 +59,7 @@ def upgrade(
             the restraint forbids to go on; what was done is recorded.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course)
     with _translated():
         alembic.command.upgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
@@ -69,6 +72,7 @@ def downgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Take revisions back on the template and every month, down to a target.
@@ -76,7 +80,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
@@ -87,13 +91,13 @@ def retry(
     *,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Go on with the unfinished revision where it failed or broke off, and only there.
 
-    Where other tables wait, which it has not reached yet, the revision stays unfinished, and how
-    many they are is told. Where nothing has failed, that is told, and nothing is done. The rest is
-    as in `upgrade`.
+    While other tables wait, the revision stays unfinished; its outcome names them. Where nothing
+    has failed, that is told, and nothing is done. The rest is as in `upgrade`.
     """
     with opened(config) as site:
         runs = ledger.unfinished(site.connection)
@@ -106,29 +110,15 @@ def retry(
         way = "upgrade" if run.direction == "up" else "downgrade"
         report(Note(f"nothing of revision {run.revision} has failed; 'shardctl {way}' goes on"))
         return Migration(())
-    request = Request(
+    go, target = (upgrade, run.revision) if run.direction == "up" else (downgrade, "-1")
+    return go(
         config,
-        report,
+        target,
         allow_destructive=allow_destructive,
         restraint=restraint,
-        failed_only=True,
+        course=replace(course, failed_only=True),
+        report=report,
     )
-    with _translated():
-        if run.direction == "up":
-            alembic.command.upgrade(_alembic(config, request), run.revision)
-        else:
-            alembic.command.downgrade(_alembic(config, request), "-1")
-    for outcome in request.outcomes:
-        if outcome.waiting:
-            report(Note(_waiting(outcome)))
-    return Migration(tuple(request.outcomes))
-
-
-def _waiting(outcome: Outcome) -> str:
-    tables = len(outcome.waiting)
-    what = "1 table waits" if tables == 1 else f"{tables} tables wait"
-    way = "upgrade" if outcome.revision.direction == "up" else "downgrade"
-    return f"{outcome.revision}: {what} for 'shardctl {way}', which goes on with the rest"
 
 
 def stamp(config: Config, target: str) -> None:

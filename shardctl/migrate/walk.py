@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from alembic.runtime.migration import MigrationContext
 
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
@@ -23,15 +24,7 @@ from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import (
-    Confined,
-    Outcome,
-    Revision,
-    Work,
-    confined_to,
-    lessons_of,
-    outcome_of,
-)
+from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of, outcome_of
 from shardctl.report import State
 
 
@@ -42,22 +35,21 @@ class Walk:
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
+        course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
-        failed_only: go only to tables on which something has failed, or was begun and is not done.
     """
 
     site: Site
     lease: Lease | None
     restraint: Restraint
+    course: Course
     preparer: Preparer
     foresight: Foresight
-    failed_only: bool = False
 
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Carry one revision out on all tables; where there is no lease, tell what would be done.
 
-        When the version has moved, `finish` is to follow. It must not move while the outcome has
-        tables that wait.
+        When the version has moved, `finish` is to follow.
 
         Raises:
             Refused: something stands against it; nothing was changed.
@@ -86,10 +78,6 @@ class Walk:
         steps = Steps(self.preparer.scratch, prepared.clauses, lessons, prepared.texts)
         if self.lease is None:
             return self._foreseen(prepared, works, steps)
-        waiting: tuple[str, ...] = ()
-        if self.failed_only:
-            failed = self._failed(prepared.revision)
-            confined, waiting = confined_to(failed, prepared.clauses, works, confined)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt)
@@ -97,7 +85,8 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 self._begin(prepared, self.lease)
-            outcome = Application(
+            only = self._failed(prepared.revision) if self.course.failed_only else None
+            return Application(
                 site=self.site,
                 lease=self.lease,
                 gate=gate,
@@ -106,9 +95,10 @@ class Walk:
                 lessons=lessons,
                 shown=prepared.shown,
                 steps=steps,
+                course=self.course,
                 confined=confined,
+                only=only,
             ).carry_out()
-        return replace(outcome, waiting=waiting)
 
     def _failed(self, revision: Revision) -> frozenset[str]:
         rows = ledger.rows_of(self.site.connection, revision.id, revision.direction)
@@ -219,9 +209,9 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
-    failed_only: bool = False,
+    course: Course,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site), failed_only)
+        yield Walk(site, lease, restraint, course, preparer, Foresight(site))

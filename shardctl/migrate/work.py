@@ -36,6 +36,9 @@ class Revision:
         return f"{way}{self.id} {self.title}".rstrip()
 
 
+Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
+"""What the ledger has of a run's clauses, by the clause's number and the table."""
+
 Confined: TypeAlias = Mapping[str, Collection[int]]
 """The tables that a revision is confined to, and the clauses that it may run on each."""
 
@@ -48,12 +51,14 @@ class Work:
         todo: the numbers of the clauses to run, in order.
         found: the numbers of those that it has had without the ledger knowing.
         locked: why no more than `todo` was run: who keeps the table locked; "" where nobody does.
+        failed: the same, of one that failed.
     """
 
     member: Member
     todo: tuple[int, ...]
     found: tuple[int, ...]
     locked: str = ""
+    failed: str = ""
 
 
 def lessons_of(
@@ -136,8 +141,7 @@ class Outcome:
         shown: its clauses as SQL, as the template gets them.
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
-        waiting: the tables that it did not reach, since the command was confined to others; while
-            there are any, the revision is not at its end.
+        waiting: the tables that were left for a later run, by the user's wish.
     """
 
     revision: Revision
@@ -147,43 +151,9 @@ class Outcome:
     waiting: tuple[str, ...] = ()
 
 
-def confined_to(
-    tables: Collection[str],
-    clauses: Sequence[Clause],
-    works: Sequence[Work],
-    within: Confined | None = None,
-) -> tuple[Confined | None, tuple[str, ...]]:
-    """Where a revision may run that is to reach only some tables now, and which others wait.
-
-    A segment is begun only where all before it are done on every table: it may rely on them.
-
-    Args:
-        works: what every table needs of the revision.
-        within: where it may run at all; None: everywhere.
-
-    Returns:
-        `within` and no table, where no other waits: then it may run as a whole.
-    """
-    allowed: list[int] = []
-    for _, numbers in segments(clauses):
-        allowed += numbers
-        if any({*work.todo} & {*numbers} and work.member.table not in tables for work in works):
-            break
-    waiting = {
-        work.member.table: None
-        for work in works
-        if any(number not in allowed or work.member.table not in tables for number in work.todo)
-    }
-    if not waiting:
-        return within, ()
-    narrower = {
-        table: [n for n in allowed if within is None or n in within.get(table, ())]
-        for table in tables
-    }
-    return narrower, tuple(waiting)
-
-
-def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
+def outcome_of(
+    revision: Revision, shown: Sequence[str], works: Iterable[Work], waiting: Sequence[str] = ()
+) -> Outcome:
     """The work done on each table, or to be done, put together."""
     ran: dict[str, tuple[int, ...]] = {}
     found: dict[str, tuple[int, ...]] = {}
@@ -191,4 +161,4 @@ def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) 
         table = work.member.table
         ran[table] = ran.get(table, ()) + work.todo
         found[table] = found.get(table, ()) + work.found
-    return Outcome(revision, tuple(shown), ran, found)
+    return Outcome(revision, tuple(shown), ran, found, tuple(waiting))
