@@ -12,6 +12,7 @@ from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
+    BackfillRow,
     ClauseRow,
     Direction,
     FamilyRow,
@@ -19,6 +20,7 @@ from shardctl.ledger.rows import (
     MonthRow,
     Origin,
     Run,
+    backfills,
     begun_tokens,
     families,
     months,
@@ -33,6 +35,7 @@ from shardctl.ledger.write import Ledger
 
 __all__ = [
     "VERSION",
+    "BackfillRow",
     "ClauseRow",
     "Direction",
     "FamilyRow",
@@ -44,6 +47,7 @@ __all__ = [
     "Sent",
     "SessionRow",
     "WorkerLeases",
+    "backfills",
     "begun_tokens",
     "ensure",
     "families",

@@ -43,6 +43,9 @@ FAMILIES_SINCE: Final = 3
 LOG_SINCE: Final = 5
 """The version that brought `shardctl_log`, `shardctl_session`, and what clauses say in words."""
 
+BACKFILLS_SINCE: Final = 5
+"""The version of the ledger that brought `shardctl_backfill`."""
+
 LOCK: Final = "database"
 """The name of the one row of `shardctl_lock`: a database has one lock."""
 
@@ -123,6 +126,21 @@ log = _table(
 )
 """Rows of `shardctl_clause` that count no more, since what they tell was undone or forgotten.
 Only ever added to. Since version 5."""
+
+backfill = _table(
+    "shardctl_backfill",
+    Column("revision", _Revision, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("table_name", _Name, primary_key=True),
+    Column("position", _LongText, nullable=False),
+    Column("chunks", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+"""How far a backfill has come on a table; its row of `shardctl_clause` comes with its last chunk.
+Since version 5."""
 
 month = _table(
     "shardctl_month",

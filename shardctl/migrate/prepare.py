@@ -65,9 +65,10 @@ class Preparer:
         """What a revision does: from the ledger where it had begun, else by capturing it once."""
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
-            rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-            begun = any(row.how != "failed" or not row.untouched for row in rows.values())
-            if begun and not run.finished:
+            which = self.site.connection, run.revision, run.direction
+            rows = ledger.rows_of(*which).values()
+            begun = any(row.how != "failed" or not row.untouched for row in rows)
+            if not run.finished and (begun or ledger.backfills(*which)):
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)
