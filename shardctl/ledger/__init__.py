@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
+from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
     BackfillRow,
     ClauseRow,
@@ -25,6 +26,7 @@ from shardctl.ledger.rows import (
     months,
     rows_of,
     run,
+    skipped,
     unfinished,
 )
 from shardctl.ledger.schema import VERSION, ensure, version
@@ -43,14 +45,18 @@ __all__ = [
     "Origin",
     "Run",
     "Sent",
+    "SessionRow",
     "WorkerLeases",
     "backfills",
     "begun_tokens",
     "ensure",
     "families",
+    "history",
     "months",
     "rows_of",
     "run",
+    "sessions",
+    "skipped",
     "unfinished",
     "verify",
     "version",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, select
 
 from shardctl.clause import Clause
 from shardctl.ledger import schema
@@ -16,7 +16,7 @@ from shardctl.month import Month
 from shardctl.structure import Structure
 
 Direction: TypeAlias = Literal["up", "down"]
-How: TypeAlias = Literal["ran", "found", "ended"]
+How: TypeAlias = Literal["ran", "found", "ended", "failed", "skipped"]
 Origin: TypeAlias = Literal["premade", "adopted", "found"]
 
 
@@ -56,10 +56,14 @@ class ClauseRow:
     Attributes:
         n: the clause's place in `Run.clauses`, from 0.
         how: "ran", or "found" where the table was already so; "ended" where Ctrl-C ended the
-            statement, which had no effect; None while it is not known to be done.
+            statement, which had no effect; "failed" where the server refused it; "skipped" where
+            the table is left out for good; None while it is not known to be done.
         connection_id: of the session that runs it, where the server has such.
         seconds: how long the statement took.
         rows: how many rows a data clause changed.
+        statement: the SQL as it was sent, without bound values; None where none was sent, or by
+            a shardctl that did not keep it.
+        words: why it failed or is left out; None elsewhere.
     """
 
     revision: str
@@ -73,11 +77,25 @@ class ClauseRow:
     done_at: datetime | None
     seconds: float | None
     rows: int | None
+    statement: str | None = None
+    words: str | None = None
 
     @property
     def done(self) -> bool:
-        """Whether the clause is known to have taken effect; else it may or may not have."""
+        """Whether nothing is left to do: the clause took effect, or is left out for good.
+
+        Else it may have taken effect, or not.
+        """
         return self.done_at is not None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the run has certainly changed nothing by it.
+
+        What failed was undone with its transaction, or never sent, where no session had begun it.
+        """
+        undone = self.how == "failed" and self.connection_id is None
+        return self.how in ("found", "skipped") or undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +168,31 @@ def rows_of(
         table: only what is recorded of this table.
     """
     known = schema.clause
-    rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
+    which = [known.c.revision == revision, known.c.direction == direction]
     if table is not None:
-        rows = rows.where(known.c.table_name == table)
-    return {(row.n, row.table_name): _clause(row) for row in _read(connection, rows)}
+        which.append(known.c.table_name == table)
+    return {(row.n, row.table): row for row in clause_rows(connection, *which)}
+
+
+def skipped(connection: Connection) -> dict[str, tuple[ClauseRow, ...]]:
+    """What is left out for good, by table: of revisions under way, and of those that are done."""
+    found: dict[str, tuple[ClauseRow, ...]] = {}
+    for row in clause_rows(connection, schema.clause.c.how == "skipped"):
+        found[row.table] = (*found.get(row.table, ()), row)
+    return found
+
+
+def clause_rows(
+    connection: Connection, *which: ColumnElement[bool], of: Table = schema.clause
+) -> Iterator[ClauseRow]:
+    """Rows of the table of clauses, or of one that has its columns, the earliest first."""
+    version = schema.version(connection)
+    if version is None:
+        return
+    later = ("statement", "words") if version < schema.LOG_SINCE else ()
+    columns = [column for column in of.columns if column.name not in later]
+    for row in connection.execute(select(*columns).where(*which).order_by(of.c.begun_at, of.c.n)):
+        yield _clause(row._mapping)
 
 
 def backfills(
@@ -216,19 +255,21 @@ def _run(row: Row[Any]) -> Run:
     )
 
 
-def _clause(row: Row[Any]) -> ClauseRow:
+def _clause(row: RowMapping) -> ClauseRow:
     return ClauseRow(
-        revision=row.revision,
-        direction=row.direction,
-        n=row.n,
-        table=row.table_name,
-        how=row.how,
-        token=row.token,
-        connection_id=row.connection_id,
-        begun_at=row.begun_at,
-        done_at=row.done_at,
-        seconds=row.seconds,
-        rows=row.row_count,
+        revision=row["revision"],
+        direction=row["direction"],
+        n=row["n"],
+        table=row["table_name"],
+        how=row["how"],
+        token=row["token"],
+        connection_id=row.get("connection_id"),
+        begun_at=row["begun_at"],
+        done_at=row["done_at"],
+        seconds=row["seconds"],
+        rows=row["row_count"],
+        statement=row.get("statement"),
+        words=row.get("words"),
     )
 
 

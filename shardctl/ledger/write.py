@@ -20,16 +20,16 @@ from shardctl.clause import Clause
 from shardctl.errors import Refused
 from shardctl.family import Family
 from shardctl.ledger import schema
-from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.encode import clauses_to_text, position_to_text, states_to_text
 from shardctl.ledger.rows import Direction, Origin
+from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger(Clauses):
+class Ledger(Verdicts):
     """The ledger, open for writing by the one who holds the lock; a lease gives it.
 
     Each method may stand inside a transaction of the caller's, except `finish_run` and
@@ -79,9 +79,9 @@ class Ledger(Clauses):
     def finish_run(self, connection: Connection, revision: str, direction: Direction) -> None:
         """Record that every table has come to the run's end, and void the opposite direction.
 
-        What was done in the opposite direction is undone now: its run, its clause rows and how
-        far its backfills had come are deleted in the same transaction, so that its data clauses
-        run again when it does.
+        What was done in the opposite direction is undone now: its run and how far its backfills had
+        come are deleted and its clause rows go to the log in the same transaction, so that its data
+        clauses run again when it does.
 
         Raises:
             LookupError: no such run was begun.
@@ -94,11 +94,14 @@ class Ledger(Clauses):
             self._void(connection, revision, opposite)
 
     def abandon(self, connection: Connection, revision: str, direction: Direction) -> None:
-        """Forget a run, its clause rows and its backfills' positions, in one transaction."""
+        """Forget a run, whose clause rows go to the log, and its backfills' positions, in one
+        transaction.
+        """
         with self.dialect.transaction(connection):
             self._void(connection, revision, direction)
 
     def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
+        self._archive(connection, *_of(schema.clause, revision, direction))
         for table in (schema.backfill, schema.clause, schema.run):
             self._write(connection, delete(table).where(*_of(table, revision, direction)))
 

@@ -138,8 +138,10 @@ def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
     for month in family.months:
         if month.differences:
             only_order = all(difference.only_position for difference in month.differences)
+            what = "; ".join(map(str, month.differences))
+            why = f" ({month.left_out})" if month.left_out else ""
             yield Problem(
-                "differs from the template: " + "; ".join(map(str, month.differences)),
+                f"differs from the template: {what}{why}",
                 name,
                 month.table,
                 "warning" if only_order else "error",

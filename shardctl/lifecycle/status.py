@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,8 @@ class MonthStatus:
         rows: the server's estimate; None where it has none.
         bytes: data and indexes, likewise.
         differences: from the template; none where that is absent.
+        left_out: where there are differences, of which revisions `skip` has left it out, and the
+            reasons; "" where of none.
     """
 
     month: Month
@@ -34,6 +36,7 @@ class MonthStatus:
     rows: int | None
     bytes: int | None
     differences: tuple[Difference, ...]
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def standing(
         site.look(members),
         site.database.dialect.sizes(site.connection, tables),
         ledger.months(site.connection),
+        ledger.skipped(site.connection),
         revision_of(stamped(site)),
         bool(unfinished),
     )
@@ -142,6 +146,7 @@ class _Seen:
     structures: Mapping[str, Structure]
     sizes: Mapping[str, Size]
     known: Mapping[str, MonthRow]
+    skipped: Mapping[str, Sequence[ClauseRow]]
     revision: str | None
     moving: bool
 
@@ -183,7 +188,17 @@ def _month(month: Month, member: Member, template: Structure | None, seen: _Seen
         rows=size.rows,
         bytes=size.bytes,
         differences=found,
+        left_out=_left_out(seen.skipped.get(member.table, ())) if found else "",
     )
+
+
+def _left_out(rows: Iterable[ClauseRow]) -> str:
+    """`left out of r1: archived, read only`; several revisions in a row."""
+    reasons: dict[str, None] = {}
+    for row in rows:
+        way = "" if row.direction == "up" else "the downgrade of "
+        reasons[f"left out of {way}{row.revision}: {row.words}"] = None
+    return "; ".join(reasons)
 
 
 def _first_missing(roster: Roster, now: datetime | None) -> Month:

@@ -6,7 +6,7 @@ import io
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import alembic.command
@@ -15,14 +15,16 @@ from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from shardctl import ledger
 from shardctl.config import Config
 from shardctl.errors import ConfigError, ShardctlError
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
+from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
-from shardctl.report import Report, silent
+from shardctl.report import Note, Report, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,41 @@ def downgrade(
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
+
+
+def retry(
+    config: Config,
+    *,
+    allow_destructive: bool = False,
+    restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
+    report: Report = silent,
+) -> Migration:
+    """Go on with the unfinished revision where it failed or broke off, and only there.
+
+    While other tables wait, the revision stays unfinished; its outcome names them. Where nothing
+    has failed, that is told, and nothing is done. The rest is as in `upgrade`.
+    """
+    with opened(config) as site:
+        runs = ledger.unfinished(site.connection)
+        run = runs[-1] if runs else None  # while one is undone there are two: the way back counts
+        rows = ledger.rows_of(site.connection, run.revision, run.direction) if run else {}
+    if run is None:
+        report(Note("no revision is unfinished"))
+        return Migration(())
+    if all(row.done for row in rows.values()):
+        way = "upgrade" if run.direction == "up" else "downgrade"
+        report(Note(f"nothing of revision {run.revision} has failed; 'shardctl {way}' goes on"))
+        return Migration(())
+    go, target = (upgrade, run.revision) if run.direction == "up" else (downgrade, "-1")
+    return go(
+        config,
+        target,
+        allow_destructive=allow_destructive,
+        restraint=restraint,
+        course=replace(course, failed_only=True),
+        report=report,
+    )
 
 
 def stamp(config: Config, target: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shardctl.dialects import PLACES
 from shardctl.errors import ConfigError
@@ -33,6 +33,7 @@ class Course:
             other is begun; 0: the first ends the run. In the waves before, it always does.
         let_rebuild: months that are altered in whatever way the server chooses, where it refuses
             them the algorithm that the others get: they may be rebuilt, and writers kept out.
+        failed_only: only tables on which the revision has failed, or broke off; the others wait.
 
     Raises:
         ConfigError: a number is out of its range.
@@ -44,6 +45,7 @@ class Course:
     rebuild_jobs: int = 1
     max_failures: int = MAX_FAILURES
     let_rebuild: Listed = NONE
+    failed_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -66,7 +68,7 @@ def course_of(words: Mapping[str, str]) -> Course:
     Raises:
         ConfigError: it cannot be read, or a number is out of its range.
     """
-    numbers: dict[str, int] = {}
+    numbers: dict[str, Any] = {}
     for name in ("jobs", "rebuild_jobs", "max_failures"):
         if name in words:
             if not words[name].isdecimal():

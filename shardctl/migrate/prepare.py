@@ -63,7 +63,9 @@ class Preparer:
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
             which = self.site.connection, run.revision, run.direction
-            if not run.finished and (ledger.rows_of(*which) or ledger.backfills(*which)):
+            rows = ledger.rows_of(*which).values()
+            begun = any(row.how != "failed" or not row.untouched for row in rows)
+            if not run.finished and (begun or ledger.backfills(*which)):
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)

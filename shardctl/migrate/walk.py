@@ -103,6 +103,7 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 self._begin(prepared, self.lease)
+            only = self._failed(prepared.revision) if self.course.failed_only else None
             outcome = Application(
                 site=self.site,
                 lease=self.lease,
@@ -114,6 +115,7 @@ class Walk:
                 steps=steps,
                 course=self.course,
                 confined=confined,
+                only=only,
             ).carry_out()
         return replace(outcome, findings=findings)
 
@@ -140,11 +142,16 @@ class Walk:
         dry_run = self.lease is None
         return judged(subject, site.report, allowed=self.destructive, dry_run=dry_run)
 
+    def _failed(self, revision: Revision) -> frozenset[str]:
+        rows = ledger.rows_of(self.site.connection, revision.id, revision.direction)
+        return frozenset(table for (_, table), row in rows.items() if not row.done)
+
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
 
         It is the last thing: the version has moved, and what breaks off in between is finished
-        by the next command (`unstamped`). Months that the ledger had not met are registered.
+        by the next command (`unstamped`). Months that the ledger had not met are registered;
+        those that were left out stay where they were.
 
         Args:
             heads: the revisions that the database is at now.
@@ -154,7 +161,17 @@ class Walk:
         lease, connection = self.lease, self.site.connection
         after = ", ".join(sorted(heads)) or None
         known = ledger.months(connection)
-        months = [month for roster in self.site.rosters().values() for month in roster.months]
+        left_out = {
+            table
+            for table, rows in ledger.skipped(connection).items()
+            if any((row.revision, row.direction) == (revision, direction) for row in rows)
+        }
+        months = [
+            month
+            for roster in self.site.rosters().values()
+            for month in roster.months
+            if month.table not in left_out
+        ]
         lease.ledger.set_revision(connection, [m.table for m in months if m.table in known], after)
         for member in months:
             if member.table not in known and member.month is not None:
@@ -173,7 +190,9 @@ class Walk:
         connection, revision = self.site.connection, prepared.revision
         opposite: ledger.Direction = "down" if revision.direction == "up" else "up"
         run = ledger.run(connection, revision.id, opposite)
+        left_out: dict[str, tuple[list[int], str]] = {}
         if run is not None and run.finished:
+            left_out = self._left_out(prepared, run) if opposite == "up" else {}
             lease.ledger.abandon(connection, revision.id, opposite)
         lease.ledger.begin_run(
             connection,
@@ -183,6 +202,26 @@ class Walk:
             clauses=prepared.clauses,
             states=prepared.states,
         )
+        for table, (numbers, reason) in left_out.items():
+            lease.ledger.skip_clauses(connection, revision.id, "down", numbers, table, reason)
+
+    def _left_out(self, prepared: Prepared, run: Run) -> dict[str, tuple[list[int], str]]:
+        """What the way up has left out of months has nothing to be taken back there.
+
+        By table the numbers of the clauses of the way back, and the reason.
+        """
+        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        reasons = {row.table: row.words or "" for row in rows.values() if row.how == "skipped"}
+        if not reasons:
+            return {}
+        forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
+        ran = where_it_ran(self.site, forth, back, rows)
+        numbers: dict[str, list[int]] = {}
+        for number, clause in enumerate(prepared.clauses):
+            for member in self.site.members(clause.table):
+                if member.table in reasons and number not in ran.get(member.table, ()):
+                    numbers.setdefault(member.table, []).append(number)
+        return {table: (each, reasons[table]) for table, each in numbers.items()}
 
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
         for work in works:

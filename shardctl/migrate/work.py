@@ -101,7 +101,8 @@ def work_of(
 ) -> Work:
     """What one table needs of a segment, told from how it looks and from the ledger.
 
-    Data clauses are decided by the ledger alone, and never go to a template.
+    Data clauses are decided by the ledger alone, and never go to a template. What is left out for
+    good is needed no more; where nothing else is left, it does not matter how the table looks.
 
     Args:
         lesson: what the revision does to tables of this kind; None for SQL on no known table.
@@ -112,9 +113,13 @@ def work_of(
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
-    recorded = {
-        number for number, table in rows if table == member.table and rows[number, table].done
-    }
+    own = {number: row for (number, table), row in rows.items() if table == member.table}
+    skipped = {number for number, row in own.items() if row.how == "skipped"}
+    recorded = {number for number, row in own.items() if row.done} - skipped
+    if skipped:
+        segment = [number for number in segment if number not in skipped]
+        if recorded.issuperset(segment):
+            return Work(member, (), ())
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +50,7 @@ class Application:
         gate: asked before every statement.
         course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
+        only: the tables that it is meant for among those; None: all.
     """
 
     site: Site
@@ -62,6 +63,7 @@ class Application:
     steps: Steps
     course: Course
     confined: Confined | None = None
+    only: Collection[str] | None = None
 
     def carry_out(self) -> Outcome:
         """Run what is left of the revision on every table; what is done already is left alone.
@@ -100,7 +102,7 @@ class Application:
         on this one, on every month: it waits until all are through.
         """
         members = self._members(table)
-        meant = [member for member in members if member.month in self.course.months]
+        meant = [member for member in members if self._is_meant(member)]
         turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
@@ -125,6 +127,10 @@ class Application:
         left = [member for member in members if member not in reached]
         wanting = self._wanting(table, numbers, left, self._rows()) if left else []
         return works + late, tuple(work.member for work in wanting)
+
+    def _is_meant(self, member: Member) -> bool:
+        named = self.only is None or member.table in self.only
+        return named and member.month in self.course.months
 
     def _waves(self, table: str, members: Sequence[Member]) -> tuple[Wave, ...]:
         return waves(members, self.site.families.get(table), self.site.coldest)

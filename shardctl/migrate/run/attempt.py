@@ -32,7 +32,7 @@ from shardctl.migrate.run.failure import (
 )
 from shardctl.migrate.run.held import held_by
 from shardctl.migrate.run.lanes import Lanes
-from shardctl.migrate.run.send import Record, Sender
+from shardctl.migrate.run.send import Record, Sender, sent
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -78,6 +78,7 @@ class Attempts:
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         if step.stops:
+            record.begun.update(step.numbers)  # told as failed, not as never begun
             raise self._refused(sender, member, step, step.refused)
         clause = self.clauses[step.numbers[0]]
         if clause.chunks is not None:
@@ -103,7 +104,7 @@ class Attempts:
                         anyhow = replace(step, refused=words)
                         self.send(sender, record, member, table, anyhow, needed)
                         return
-                    raise self._refused(sender, member, step, words) from error
+                    raise self._refused(sender, member, step, words, error) from error
                 if pause is None or not self.held_up(error):
                     raise
                 held = self._held_by(sender, member, step, error)
@@ -167,8 +168,34 @@ class Attempts:
             lambda: dialect.definition(connection, member.table),
         )
 
-    def _refused(self, sender: Sender, member: Member, step: Step, words: str) -> MonthFailed:
+    def failed(
+        self,
+        sender: Sender,
+        member: Member,
+        step: Step,
+        words: str,
+        error: DBAPIError | None = None,
+    ) -> None:
+        """Record that a step did not take effect, and tell why."""
+        sender.lease.ledger.failed_clauses(
+            sender.connection,
+            *sender.run,
+            step.numbers,
+            member.table,
+            words,
+            statement=sent(error) if error else None,
+        )
         self.telling(member, step, "failed", detail=words)
+
+    def _refused(
+        self,
+        sender: Sender,
+        member: Member,
+        step: Step,
+        words: str,
+        error: DBAPIError | None = None,
+    ) -> MonthFailed:
+        self.failed(sender, member, step, words, error)
         statement = self._alteration(sender.connection, member, step).joined(member.table, None)
         return MonthFailed(
             refused(member.table, step, self.revision, words), by_hand(statement.sql, member.month)

@@ -71,8 +71,8 @@ class Passage:
             return self
         undone = mirrored(self.ranges.clause.table, forth.clauses, clauses).get(self.number, -1)
         row = ledger.backfills(connection, *run, table=self.table).get((undone, self.table))
-        done = ledger.rows_of(connection, *run, table=self.table)
-        if row is None or (undone, self.table) in done:
+        whole = ledger.rows_of(connection, *run, table=self.table).get((undone, self.table))
+        if row is None or (whole is not None and whole.done and not whole.untouched):
             return self
         return replace(self, ranges=replace(self.ranges, limit=self._key(row)))
 
@@ -135,6 +135,7 @@ class Passage:
             how="ran",
             seconds=after.seconds,
             rows=after.rows,
+            statement=self.ranges.update(before.key, ()).sql,
         )
         return replace(after, done=True)
 

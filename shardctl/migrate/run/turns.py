@@ -89,8 +89,10 @@ class Turns:
             deferred = attempts.held_up(error) and member.month is not None
             if deferred and not last:
                 attempts.telling(member, step, "waiting", detail=LATER)
-            else:
+            elif dialect.is_connection_lost(error):
                 attempts.telling(member, step, "failed", detail=dialect.words(error))
+            else:
+                attempts.failed(sender, member, step, dialect.words(error), error)
             told, way_on = attempts.failure(sender, member, step, error)
             if deferred:
                 return told
@@ -103,8 +105,9 @@ class Turns:
         A clause that was begun here was not there before: it is this revision's own.
         """
         work = work_of(member, self.numbers, self._clauses, self._lesson, live, rows, self.confined)
+        begun = {n for (n, _), row in rows.items() if not row.untouched}
         for how in ("ran", "found"):
-            these = [n for n in work.found if ((n, member.table) in rows) == (how == "ran")]
+            these = [n for n in work.found if (n in begun) == (how == "ran")]
             self._found(sender, member, these, how)
         return work
 

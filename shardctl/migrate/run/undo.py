@@ -45,7 +45,8 @@ def where_it_ran(
         undoes = mirrored(name, forth[0], back[0])
         for member in site.members(name):
             met = {number: row for (number, table), row in rows.items() if table == member.table}
-            half = {n for n, table in begun if table == member.table and n not in met}
+            done = {number for number, row in met.items() if row.done and not row.untouched}
+            half = {n for n, table in begun if table == member.table and n not in done}
             bounded = {undoes.get(number) for number in back_data if back[0][number].chunks}
             if back_data and not bounded.issuperset(half):
                 raise Refused(
@@ -54,10 +55,9 @@ def where_it_ran(
                     "shardctl.op.backfill, which stops where it had come to, or run shardctl "
                     "upgrade to finish it first"
                 )
-            found = [number for number, row in met.items() if row.how == "found"]
+            found = [number for number, row in met.items() if row.untouched]
             if len(found) == len(met) and not half:
                 continue
-            done = {number for number, row in met.items() if row.done}
             applied = [number in done | half for number in forth_data]
             if len(forth_data) != len(back_data):
                 applied = [all(applied)] * len(back_data)
