@@ -77,7 +77,25 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Started | Step | TableDone | Note | Finished
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a tool is with one table that takes long.
+
+    Attributes:
+        percent: of its rows; None where that is not told.
+        text: the tool's words, such as how long it will take.
+    """
+
+    table: str
+    percent: int | None
+    text: str
+
+    def __str__(self) -> str:
+        """`45 %, 00:30 remain`."""
+        return self.text if self.percent is None else f"{self.percent} %, {self.text}"
+
+
+Event: TypeAlias = Started | Step | TableDone | Note | Progress | Finished
 
 Report: TypeAlias = Callable[[Event], None]
 """Takes the events as they happen. It must not raise, and must not keep the work waiting."""

@@ -15,6 +15,8 @@ from shardctl.cli.session import (
     LockRetries,
     LockWait,
     MaxThreadsRunning,
+    OnlineEngine,
+    OnlineFrom,
     session,
 )
 
@@ -38,6 +40,8 @@ def downgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -52,6 +56,8 @@ def downgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        restraint=restrained(
+            lock_wait, lock_retries, window, max_threads_running, online, online_from
+        ),
         json=json,
     )

@@ -67,14 +67,21 @@ def migrate(
 
 
 def restrained(
-    lock_wait: int, lock_retries: int, window: str | None, max_threads_running: int | None
+    lock_wait: int,
+    lock_retries: int,
+    window: str | None,
+    max_threads_running: int | None,
+    online: str | None,
+    online_from: str | None,
 ) -> Restraint:
     """What the options say of holding back."""
+    from shardctl.migrate.online.engine import online_of
     from shardctl.migrate.patience.restraint import Restraint
     from shardctl.migrate.patience.window import Window
 
     hours = None if window is None else Window.parse(window)
-    return Restraint(lock_wait, lock_retries, hours, max_threads_running)
+    tool = online_of(online, online_from)
+    return Restraint(lock_wait, lock_retries, hours, max_threads_running, tool)
 
 
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shardctl import report
 from shardctl.cli.output import as_json, count, echo
 from shardctl.report import Event, Finished, Note, Report, Started, Step, TableDone, silent
 
@@ -52,6 +53,8 @@ class _Lines:
                         echo(f"  ({self.numbers[sql]}) {sql}")
                 clauses = ", ".join(str(self.numbers[sql]) for sql in (event.sql, *event.further))
                 echo(f"  {event.table or 'database'} ({clauses}): {_outcome(event)}")
+            case report.Progress(table):
+                echo(f"  {table}: {event}")
             case Note(text):
                 echo(text)
             case Finished(what, seconds):
@@ -101,6 +104,8 @@ class _Bar:
                 self._update(table=f"{table}: {detail}")
             case Step(table=table):
                 self._update(table=table)
+            case report.Progress(table):
+                self._update(table=f"{table}: {event}")
             case TableDone(table):
                 self.done.add(table)
                 self._update(completed=len(self.done), table=table)

@@ -52,6 +52,21 @@ MaxThreadsRunning: TypeAlias = Annotated[
         help="Begin no statement while more sessions than this are at work on the server.",
     ),
 ]
+OnlineEngine: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--online",
+        metavar="pt-osc|gh-ost",
+        help="Have this tool rebuild big tables, while they are read and written.",
+    ),
+]
+OnlineFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="A table of this size or more is big (data and indexes); 1GiB unless given.",
+    ),
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

@@ -15,6 +15,8 @@ from shardctl.cli.session import (
     LockRetries,
     LockWait,
     MaxThreadsRunning,
+    OnlineEngine,
+    OnlineFrom,
     session,
 )
 
@@ -28,6 +30,8 @@ def upgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -39,6 +43,8 @@ def upgrade(
         target,
         dry_run=dry_run,
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        restraint=restrained(
+            lock_wait, lock_retries, window, max_threads_running, online, online_from
+        ),
         json=json,
     )

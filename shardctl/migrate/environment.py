@@ -24,12 +24,13 @@ from shardctl.config import FILE, Config, load
 from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
 from shardctl.migrate.learn.scratch import sweep
+from shardctl.migrate.online.alter import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking
 from shardctl.migrate.work import Outcome, Revision
-from shardctl.report import Event, Note, Report, Step
+from shardctl.report import Event, Note, Progress, Report, Step
 
 ATTRIBUTE = "shardctl"
 """Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
@@ -96,6 +97,8 @@ def _run(
         migration = context.get_context()
         inner = migration._migrations_fn  # private, but the only way in
         command = getattr(inner, "__name__", "")
+        if request.restraint.online is not None:
+            ready(request.restraint.online, database)
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
@@ -231,6 +234,8 @@ def _of_alembic(context: Any) -> Request:
                 log.info("%s: %s: %s", event.table, event.state, event.detail or sql)
         elif isinstance(event, Note):
             log.info("%s", event.text)
+        elif isinstance(event, Progress):
+            log.info("%s: %s", event.table, event)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)

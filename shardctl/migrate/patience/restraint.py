@@ -9,6 +9,7 @@ from typing import Final
 
 from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError
+from shardctl.migrate.online.engine import Online, online_of
 from shardctl.migrate.patience.window import Window
 
 LOCK_RETRIES: Final = 3
@@ -31,6 +32,7 @@ class Restraint:
         window: the time of day, in the family's zone, outside of which no statement begins.
         max_threads_running: with more sessions than this at work on the server, ours among
             them, no statement begins; None: it is not asked.
+        online: the tool that rebuilds big tables; None: the server does.
 
     Raises:
         ConfigError: a number is too small.
@@ -40,6 +42,7 @@ class Restraint:
     lock_retries: int = LOCK_RETRIES
     window: Window | None = None
     max_threads_running: int | None = None
+    online: Online | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -78,4 +81,5 @@ def restraint_of(words: Mapping[str, str]) -> Restraint:
                 raise ConfigError(f"{name}={words[name]}: it is a number")
             numbers[name] = int(words[name])
     window = Window.parse(words["window"]) if "window" in words else None
-    return Restraint(**numbers, window=window)
+    online = online_of(words.get("online"), words.get("online_from"))
+    return Restraint(**numbers, window=window, online=online)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Clause
+from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.online import alter as online
+from shardctl.migrate.online.engine import Limits, Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
@@ -64,11 +67,15 @@ class Attempts:
             raise StepFailed(self._refusal(member, step, step.refused))
         dialect = self.site.database.dialect
         send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
+        tool = self._tool(member, step)
         for pause in (*self.gate.restraint.pauses(), None):
             self.gate.admit(table)
             try:
-                statements = self._statements(self.sender.connection, member, step)
-                seconds = send(member.table, step.numbers, statements)
+                if tool is not None:
+                    seconds = self._by_tool(tool, member, table, step, needed)
+                else:
+                    statements = self._statements(self.sender.connection, member, step)
+                    seconds = send(member.table, step.numbers, statements)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
@@ -87,11 +94,58 @@ class Attempts:
                 held = self._held_by(member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
-                self.telling(member, step, "run", seconds=seconds)
+                algorithm = Algorithm(tool.engine) if tool else step.algorithm
+                self.telling(member, replace(step, algorithm=algorithm), "run", seconds=seconds)
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
+
+    def _tool(self, member: Member, step: Step) -> Online | None:
+        """The tool that is to do a step, as it rebuilds a big table; None: the server does it."""
+        tool = self.gate.restraint.online
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
+        if tool is None or not rebuilds or _is_template(member):
+            return None
+        sizes = self.site.database.dialect.sizes(self.site.connection, [member.table])
+        return tool if tool.takes(sizes.get(member.table)) else None
+
+    def _by_tool(
+        self, tool: Online, member: Member, table: str, step: Step, needed: Callable[[], bool]
+    ) -> float:
+        """Have a tool do what one ALTER TABLE would; how long it took, in seconds."""
+        restraint, sender = self.gate.restraint, self.sender
+        alteration = self._alteration(sender.connection, member, step)
+
+        def alive() -> None:
+            sender.lease.check()
+            for connection in (sender.connection, self.site.connection):
+                connection.exec_driver_sql("SELECT 1")
+
+        alter = partial(
+            online.alter,
+            tool,
+            self.site,
+            member,
+            alteration.specifications(member.table),
+            zone=self.site.zone(table),
+            limits=Limits(restraint.lock_wait, restraint.max_threads_running),
+            interrupt=self.gate.interrupt,
+            alive=alive,
+        )
+        try:
+            return sender.otherwise(member.table, step.numbers, alter)
+        except KeyboardInterrupt:
+            if self.gate.interrupt.pressed and needed():
+                self._ended(member, step)
+            raise
+        except StepFailed as error:
+            self.telling(member, step, "failed", detail=str(error).partition("\n")[0])
+            if needed():
+                sender.lease.ledger.ended_clauses(
+                    sender.connection, *sender.run, step.numbers, member.table
+                )
+            raise
 
     def _statements(
         self, connection: Connection, member: Member, step: Step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -45,6 +45,15 @@ class Sender:
             self.connection, *self.run, numbers, table, connection_id=self.session
         )
         self._send(statements)
+        return self._done(table, numbers, begun)
+
+    def otherwise(self, table: str, numbers: Collection[int], alter: Callable[[], None]) -> float:
+        """Have DDL clauses that are one step run by another than this session; likewise."""
+        begun = time.monotonic()
+        self.lease.ledger.begin_clauses(
+            self.connection, *self.run, numbers, table, connection_id=self.session
+        )
+        alter()
         return self._done(table, numbers, begun)
 
     def data(self, table: str, numbers: Collection[int], statements: Sequence[Statement]) -> float:
