@@ -26,8 +26,7 @@ def job(
         login=Path("/private/login.cnf"),
         table=table,
         specification="MODIFY `kind` bigint, ADD KEY ix (a, b)",
-        time_zone="+08:00",
-        sql_mode="STRICT_TRANS_TABLES,NO_ZERO_DATE",
+        settings={"time_zone": "+08:00", "sql_mode": "STRICT_TRANS_TABLES,NO_ZERO_DATE"},
         limits=limits,
     )
 

@@ -93,15 +93,14 @@ def alter(
     handover.refuse_leftovers()
     before, after = handover.structures(zone, specifications)
     handover.refuse_unfit(before, after, specifications)
-    with site.database.connect(zone=zone) as connection:
-        time_zone, sql_mode = connection.exec_driver_sql("SELECT @@time_zone, @@sql_mode").one()
+    settings = handover.settings(zone)
     url = site.database.engine.url
     with tempfile.TemporaryDirectory(prefix="shardctl-") as folder:  # for our user alone
         login = Path(folder, "login.cnf")
         login.touch(mode=0o600)
         login.write_text(handover.engine.login(url), encoding="utf-8")
         specification = ", ".join(specifications)
-        job = Job(url, login, member.table, specification, time_zone, sql_mode, limits)
+        job = Job(url, login, member.table, specification, settings, limits)
         ended = handover.run(job, interrupt, alive)
     handover.judge(job, ended, after)
 
@@ -136,6 +135,21 @@ class Handover:
             execute(copies.connection, dialect.alter(twin.table, specifications, None))
             found = dialect.structures(site.connection, [table, twin.table])
         return found[table], found[twin.table]
+
+    def settings(self, zone: str) -> dict[str, str]:
+        """What the tool's sessions are to have: what ours have, and EXPLAIN as it was of old.
+
+        From the lines that MySQL 9 gives by default the toolkit reads that the table has no rows,
+        and copies all of them at once.
+        """
+        with self.site.database.connect(zone=zone) as connection:
+            found = connection.exec_driver_sql(
+                "SHOW VARIABLES WHERE variable_name IN ('time_zone', 'sql_mode', 'explain_format')"
+            )
+            settings = {str(name): str(value) for name, value in found}
+        if "explain_format" in settings:
+            settings["explain_format"] = "TRADITIONAL"
+        return settings
 
     def refuse_unfit(
         self, before: Structure, after: Structure, specifications: Sequence[str]

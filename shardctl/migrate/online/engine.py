@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias, get_args
@@ -100,16 +100,14 @@ class Job:
         url: of its database.
         login: the file that has user and password, for the tool alone to read.
         specification: what stands behind ALTER TABLE.
-        time_zone: of the tool's sessions, as the server takes it.
-        sql_mode: likewise.
+        settings: variables that the tool's sessions are to have, with their values as text.
     """
 
     url: URL
     login: Path
     table: str
     specification: str
-    time_zone: str
-    sql_mode: str
+    settings: Mapping[str, str]
     limits: Limits
 
     @property

@@ -1,13 +1,13 @@
 """A tool under way: its lines as they come, and its end, by itself or because it is told to.
 
-It runs in a session of its own: Ctrl-C on the terminal is ours to pass on. When we die, nobody
-reads its lines any more, and the next one that it writes ends it (SIGPIPE), at the latest before
-it swaps the tables, which it tells first.
+It runs in a session of its own: Ctrl-C on the terminal is ours to pass on. When we are killed, it
+is told to end on Linux; elsewhere it goes on, and the next run finds its tables in its way.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -60,7 +60,7 @@ def run(
         OSError: it cannot be started.
     """
     process = subprocess.Popen(
-        command,
+        [*_ends_with_us(), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -117,6 +117,16 @@ def _end(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _ends_with_us() -> list[str]:
+    """What the command is started by, so that the kernel ends it when this thread is no more.
+
+    That nobody reads its lines any more does not end it: MariaDB's client library, which Perl
+    loads, has SIGPIPE ignored.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _environment() -> dict[str, str]:

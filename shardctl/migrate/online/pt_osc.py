@@ -56,11 +56,10 @@ class PtOsc:
         in another: it gets what the server has called a session's own.
         """
         limits = job.limits
-        settings = {
-            "lock_wait_timeout": str(limits.lock_wait),
-            "time_zone": f"'{job.time_zone}'",
-            "sql_mode": "'{}'".format(job.sql_mode.replace(",", r"\,")),
-        }
+        settings = [f"lock_wait_timeout={limits.lock_wait}"]
+        for name, value in job.settings.items():
+            escaped = value.replace(",", r"\,")
+            settings.append(f"{name}='{escaped}'")
         command = [
             self.binary,
             "--execute",
@@ -68,7 +67,7 @@ class PtOsc:
             "--charset=utf8mb4",
             "--progress=time,1",
             f"--alter={job.specification}",
-            "--set-vars=" + ",".join(f"{name}={value}" for name, value in settings.items()),
+            f"--set-vars={','.join(settings)}",
         ]
         if limits.max_threads_running is not None:
             most = limits.max_threads_running
