@@ -71,6 +71,12 @@ def project(tmp_path: Path, server_url: str) -> Project:
 
 
 @pytest.fixture
+def on_one(tmp_path: Path, mariadb_url: str) -> Project:
+    """The same on one server, for what hangs on the tool and on us alone."""
+    return made(tmp_path, mariadb_url)
+
+
+@pytest.fixture
 def slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tool takes a second or two for the big month, as the user's own file says."""
     configured(tmp_path, monkeypatch, "chunk-size=25", "sleep=0.07")
@@ -199,12 +205,12 @@ def test_a_big_month_is_rebuilt_by_the_tool_and_no_row_written_meanwhile_is_lost
     assert all(row.how == "ran" and row.done for row in project.ledger_rows("r1").values())
 
 
-def test_what_does_not_rebuild_is_the_servers_on_a_big_month_too(project: Project) -> None:
-    project.revision("r1", 'op.create_index("ix_kind", "t_order", ["kind"])')
+def test_what_does_not_rebuild_is_the_servers_on_a_big_month_too(on_one: Project) -> None:
+    on_one.revision("r1", 'op.create_index("ix_kind", "t_order", ["kind"])')
     events: list[Event] = []
-    upgrade(project, events.append)
+    upgrade(on_one, events.append)
     assert "pt-osc" not in how(events).values()
-    assert_equal_and_clean(project)
+    assert_equal_and_clean(on_one)
 
 
 def test_defaults_of_instants_are_read_in_the_familys_zone(project: Project) -> None:
@@ -219,19 +225,19 @@ def test_defaults_of_instants_are_read_in_the_familys_zone(project: Project) -> 
         assert paid == [("2019-12-31 16:00:00",)]
 
 
-def test_a_downgrade_goes_the_same_way(project: Project) -> None:
-    project.revision("r1", "pass", 'op.execute("ALTER TABLE t_order FORCE")\n' + WIDER)
-    upgrade(project)
+def test_a_downgrade_goes_the_same_way(on_one: Project) -> None:
+    on_one.revision("r1", "pass", 'op.execute("ALTER TABLE t_order FORCE")\n' + WIDER)
+    upgrade(on_one)
     events: list[Event] = []
     commands.downgrade(
-        project.config,
+        on_one.config,
         "base",
         allow_destructive=True,
         restraint=Restraint(online=Online("pt-osc", FROM)),
         report=events.append,
     )
     assert how(events)[BIG] == "pt-osc"
-    assert_equal_and_clean(project)
+    assert_equal_and_clean(on_one)
 
 
 # -- the password --------------------------------------------------------------------------------
@@ -288,29 +294,29 @@ def test_the_password_stands_in_a_file_of_our_own_while_the_tool_runs_and_nowher
 
 
 def test_a_tool_that_fails_is_told_in_its_words_and_the_next_run_goes_on(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    on_one: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured(tmp_path, monkeypatch, "tries=create_triggers:1:0.1")
-    project.revision("r1", WIDER)
-    with read_by_another(project, BIG), pytest.raises(StepFailed) as caught:
-        upgrade(project, lock_wait=1)
+    on_one.revision("r1", WIDER)
+    with read_by_another(on_one, BIG), pytest.raises(StepFailed) as caught:
+        upgrade(on_one, lock_wait=1)
     message = str(caught.value)
     assert message.startswith(f"{BIG}: pt-online-schema-change has not altered it (exit code")
     assert "Lock wait timeout" in message
     assert "It has left nothing behind" in message
-    assert {row.how for (_, table), row in project.ledger_rows("r1").items() if table == BIG} == {
+    assert {row.how for (_, table), row in on_one.ledger_rows("r1").items() if table == BIG} == {
         "ended"
     }
-    upgrade(project)
-    assert_equal_and_clean(project)
+    upgrade(on_one)
+    assert_equal_and_clean(on_one)
 
 
-def test_a_change_that_the_server_refuses_never_reaches_the_tool(project: Project) -> None:
-    project.sql(f"ALTER TABLE {BIG} ADD COLUMN kind2 INT")
-    project.revision("r1", WIDER + 'op.execute("ALTER TABLE t_order RENAME COLUMN body TO kind2")')
+def test_a_change_that_the_server_refuses_never_reaches_the_tool(on_one: Project) -> None:
+    on_one.sql(f"ALTER TABLE {BIG} ADD COLUMN kind2 INT")
+    on_one.revision("r1", WIDER + 'op.execute("ALTER TABLE t_order RENAME COLUMN body TO kind2")')
     with pytest.raises(Exception, match="kind2"):
-        upgrade(project)
-    assert project.tables() == ("t_order", BIG, SMALL)
+        upgrade(on_one)
+    assert on_one.tables() == ("t_order", BIG, SMALL)
 
 
 def pretending(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
@@ -336,77 +342,77 @@ def pretending(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> Non
     ],
 )
 def test_a_tool_is_not_believed_for_its_exit_code_nor_for_its_words(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, told: str
+    on_one: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, told: str
 ) -> None:
-    database = project.database.engine.url.database
+    database = on_one.database.engine.url.database
     pretending(tmp_path, monkeypatch, words.format(database=database, table=BIG))
-    project.revision("r1", WIDER)
+    on_one.revision("r1", WIDER)
     with pytest.raises(StepFailed) as caught:
-        upgrade(project)
+        upgrade(on_one)
     assert told in str(caught.value)
-    assert project.version() is None
-    assert not any(row.done for (_, t), row in project.ledger_rows("r1").items() if t == BIG)
+    assert on_one.version() is None
+    assert not any(row.done for (_, t), row in on_one.ledger_rows("r1").items() if t == BIG)
 
 
 @pytest.mark.usefixtures("slowly")
 def test_what_a_killed_tool_leaves_is_told_and_refused_until_it_is_removed(
-    project: Project,
+    on_one: Project,
 ) -> None:
-    project.revision("r1", WIDER)
+    on_one.revision("r1", WIDER)
 
     def kill() -> None:
-        until(lambda: len(triggers(project)) == 3)
-        for process in tools(project):
+        until(lambda: len(triggers(on_one)) == 3)
+        for process in tools(on_one):
             os.kill(process, signal.SIGKILL)
 
     with meanwhile(kill), pytest.raises(StepFailed) as caught:
-        upgrade(project)
+        upgrade(on_one)
     killed = str(caught.value)
     assert "signal 9" in killed
-    assert len(triggers(project)) == 3
-    assert f"_{BIG}_new" in project.tables()
+    assert len(triggers(on_one)) == 3
+    assert f"_{BIG}_new" in on_one.tables()
     statements = removals(killed)
     assert len(statements) == 4
 
     with pytest.raises(StepFailed) as refused:
-        upgrade(project)
+        upgrade(on_one)
     assert "was not begun" in str(refused.value)
-    assert f"_{BIG}_new" in project.tables(), "nothing is removed by us"
+    assert f"_{BIG}_new" in on_one.tables(), "nothing is removed by us"
     assert removals(str(refused.value)) == statements
 
-    project.sql(*statements)
-    upgrade(project)
-    assert_equal_and_clean(project)
-    assert project.rows(f"SELECT COUNT(*) FROM {BIG}") == [(ROWS,)]
+    on_one.sql(*statements)
+    upgrade(on_one)
+    assert_equal_and_clean(on_one)
+    assert on_one.rows(f"SELECT COUNT(*) FROM {BIG}") == [(ROWS,)]
 
 
 @pytest.mark.usefixtures("slowly")
 def test_a_tool_does_not_outlive_the_command_that_was_killed(
-    project: Project, nursery: Nursery
+    on_one: Project, nursery: Nursery
 ) -> None:
-    project.revision("r1", WIDER)
+    on_one.revision("r1", WIDER)
     with started(
-        nursery, project, "upgrade", "--online", "pt-osc", "--online-from", f"{FROM // 1024}KiB"
+        nursery, on_one, "upgrade", "--online", "pt-osc", "--online-from", f"{FROM // 1024}KiB"
     ) as process:
-        until(lambda: process.poll() is not None or len(triggers(project)) == 3)
+        until(lambda: process.poll() is not None or len(triggers(on_one)) == 3)
         process.kill()
         process.wait()
-        until(lambda: tools(project) == [])
-    assert project.structure(BIG).columns[1].type.startswith("smallint")
+        until(lambda: tools(on_one) == [])
+    assert on_one.structure(BIG).columns[1].type.startswith("smallint")
     with pytest.raises(StepFailed) as refused:
-        upgrade(project)
-    project.sql(*removals(str(refused.value)))
-    upgrade(project)
-    assert_equal_and_clean(project)
-    assert project.rows(f"SELECT COUNT(*) FROM {BIG}") == [(ROWS,)]
+        upgrade(on_one)
+    on_one.sql(*removals(str(refused.value)))
+    upgrade(on_one)
+    assert_equal_and_clean(on_one)
+    assert on_one.rows(f"SELECT COUNT(*) FROM {BIG}") == [(ROWS,)]
 
 
 # -- Ctrl-C --------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("slowly")
-def test_ctrl_c_twice_ends_the_tool_and_once_lets_it_finish(project: Project) -> None:
-    project.revision("r1", WIDER)
+def test_ctrl_c_twice_ends_the_tool_and_once_lets_it_finish(on_one: Project) -> None:
+    on_one.revision("r1", WIDER)
     events: list[Event] = []
     presses = 2
 
@@ -417,22 +423,22 @@ def test_ctrl_c_twice_ends_the_tool_and_once_lets_it_finish(project: Project) ->
                 signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        upgrade(project, report)
-    assert tools(project) == []
+        upgrade(on_one, report)
+    assert tools(on_one) == []
     notes = [event.text for event in events if isinstance(event, Note)]
     told = next(text for text in notes if "ended by Ctrl-C" in text)
     statements = removals(told)
     assert statements
-    assert project.ledger_rows("r1")[0, BIG].how == "ended"
-    project.sql(*statements)
+    assert on_one.ledger_rows("r1")[0, BIG].how == "ended"
+    on_one.sql(*statements)
 
     presses = 1
     with pytest.raises(KeyboardInterrupt):
-        upgrade(project, report)
-    assert project.ledger_rows("r1")[0, BIG].done
-    assert (0, SMALL) not in project.ledger_rows("r1")
-    upgrade(project)
-    assert_equal_and_clean(project)
+        upgrade(on_one, report)
+    assert on_one.ledger_rows("r1")[0, BIG].done
+    assert (0, SMALL) not in on_one.ledger_rows("r1")
+    upgrade(on_one)
+    assert_equal_and_clean(on_one)
 
 
 # -- what it may not be given --------------------------------------------------------------------
@@ -481,10 +487,10 @@ def test_a_change_in_which_the_tool_would_lose_something_is_refused(project: Pro
 
 
 def test_a_tool_that_alters_in_another_zone_gets_no_default_of_an_instant(
-    project: Project,
+    on_one: Project,
 ) -> None:
     with pytest.raises(StepFailed, match="default of paid would be read in the server's time"):
-        handed_over(project, "ADD paid TIMESTAMP DEFAULT '2020-01-01 00:00:00'", "gh-ost")
+        handed_over(on_one, "ADD paid TIMESTAMP DEFAULT '2020-01-01 00:00:00'", "gh-ost")
 
 
 def test_a_table_whose_check_has_a_name_is_refused(tmp_path: Path, server_url: str) -> None:
@@ -516,13 +522,13 @@ def test_a_table_in_which_the_tool_would_break_something_is_refused(project: Pro
 
 
 def test_a_tool_that_is_not_there_is_told_before_anything_runs(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    on_one: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.revision("r1", WIDER)
+    on_one.revision("r1", WIDER)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigError, match="apt-get install percona-toolkit"):
-        upgrade(project)
-    assert project.structure("t_order").columns[1].type.startswith("smallint")
+        upgrade(on_one)
+    assert on_one.structure("t_order").columns[1].type.startswith("smallint")
 
 
 def test_on_sqlite_a_tool_is_refused(tmp_path: Path, sqlite_url: str) -> None:
