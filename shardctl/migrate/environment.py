@@ -24,7 +24,7 @@ from shardctl.config import FILE, Config, load
 from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
 from shardctl.migrate.learn.scratch import sweep
-from shardctl.migrate.online.alter import ready
+from shardctl.migrate.online.alter import limits_of, ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
@@ -97,8 +97,8 @@ def _run(
         migration = context.get_context()
         inner = migration._migrations_fn  # private, but the only way in
         command = getattr(inner, "__name__", "")
-        if request.restraint.online is not None:
-            ready(request.restraint.online, database)
+        if (online := request.restraint.online) is not None:
+            ready(online, database, limits_of(request.restraint))
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:

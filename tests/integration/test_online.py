@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from sqlalchemy import make_url
 from shardctl.catalog import Member
 from shardctl.errors import ConfigError, StepFailed
 from shardctl.migrate import commands
-from shardctl.migrate.online.alter import alter
+from shardctl.migrate.online.alter import alter, ready
 from shardctl.migrate.online.engine import EngineName, Limits, Online
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.restraint import Restraint
@@ -535,6 +536,21 @@ def test_on_sqlite_a_tool_is_refused(tmp_path: Path, sqlite_url: str) -> None:
     project = Project.make(tmp_path, sqlite_url, "t_order")
     with pytest.raises(ConfigError, match="for MySQL and MariaDB"):
         upgrade(project)
+
+
+def test_a_toolkit_that_cannot_find_the_replicas_of_a_server_is_told_beforehand(
+    project: Project,
+) -> None:
+    def ask(limits: Limits) -> None:
+        ready(Online("pt-osc", FROM), project.database, limits)
+
+    ask(Limits(5))
+    toolkit = subprocess.run(["pt-online-schema-change", "--version"], capture_output=True)
+    if project.database.dialect.name == "mysql" and b" 3.2." in toolkit.stdout:
+        with pytest.raises(ConfigError, match="cannot find the replicas"):
+            ask(Limits(5, max_lag=2))
+    else:
+        ask(Limits(5, max_lag=2))
 
 
 def test_without_a_binary_log_of_rows_gh_ost_is_refused(

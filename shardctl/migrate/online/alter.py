@@ -24,6 +24,7 @@ from shardctl.migrate.online.leftovers import leftovers, told
 from shardctl.migrate.online.process import Ended
 from shardctl.migrate.online.pt_osc import PtOsc
 from shardctl.migrate.patience.interrupt import Interrupt
+from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.site import Site
 from shardctl.report import Note
 from shardctl.structure import Structure, differences
@@ -34,7 +35,12 @@ _LAST_WORDS: Final = 6
 """So many of a failed tool's last lines are told."""
 
 
-def ready(online: Online, database: Database) -> None:
+def limits_of(restraint: Restraint) -> Limits:
+    """What a tool is to respect where a run holds back."""
+    return Limits(restraint.lock_wait, restraint.max_threads_running)
+
+
+def ready(online: Online, database: Database, limits: Limits) -> None:
     """Find out whether the tool can work here, before anything runs.
 
     Raises:
@@ -57,7 +63,7 @@ def ready(online: Online, database: Database) -> None:
         raise ConfigError(f"online={online.engine}: {engine.binary} needs the user in the url")
     engine.login(url)
     with database.connect() as connection:
-        if obstacle := engine.obstacle(connection, url):
+        if obstacle := engine.obstacle(connection, url, limits, asked.stdout):
             raise ConfigError(f"online={online.engine}: {obstacle}")
 
 

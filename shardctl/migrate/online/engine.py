@@ -126,8 +126,12 @@ class Engine(Protocol):
     keeps_zone: ClassVar[bool]
     """Whether its ALTER runs in the time zone that the job names."""
 
-    def obstacle(self, connection: Connection, url: URL) -> str:
-        """Why it cannot work on this server at all, in words; "" where it can."""
+    def obstacle(self, connection: Connection, url: URL, limits: Limits, version: str) -> str:
+        """Why it cannot work on this server at all, in words; "" where it can.
+
+        Args:
+            version: what the tool says of its version.
+        """
 
     def login(self, url: URL) -> str:
         """The text of its login file.

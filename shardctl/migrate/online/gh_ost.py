@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from sqlalchemy import URL, Connection
 
 from shardctl.errors import ConfigError
-from shardctl.migrate.online.engine import Job
+from shardctl.migrate.online.engine import Job, Limits
 
 _COPY: Final = re.compile(r"Copy: \d+/\d+ (\d+)(?:\.\d+)?%;.*; ETA: (.+)")
 _LONGEST_LOCK: Final = 10
@@ -32,7 +32,13 @@ class GhOst:
     install: ClassVar[str] = "install it from https://github.com/github/gh-ost/releases"
     keeps_zone: ClassVar[bool] = False
 
-    def obstacle(self, connection: Connection, url: URL) -> str:
+    def obstacle(
+        self,
+        connection: Connection,
+        url: URL,
+        limits: Limits,  # noqa: ARG002
+        version: str,  # noqa: ARG002
+    ) -> str:
         """It reads the binary log, by TCP."""
         if "unix_socket" in url.query:
             return "gh-ost reaches a server by host and port only, and the url names a socket"

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
 
+from shardctl.dialects import Dialect
 from shardctl.errors import ConfigError
-from shardctl.migrate.online.engine import Job
+from shardctl.migrate.online.engine import Job, Limits
 
 _COPYING: Final = re.compile(r"Copying .+:\s+(\d+)% (.+)")
 _PAUSING: Final = re.compile(r"Pausing because .+|Replica .+ Waiting\.|Sleeping .+")
@@ -31,8 +33,24 @@ class PtOsc:
     install: ClassVar[str] = "install the Percona Toolkit (Debian: apt-get install percona-toolkit)"
     keeps_zone: ClassVar[bool] = True
 
-    def obstacle(self, connection: Connection, url: URL) -> str:  # noqa: ARG002
-        """None that is known."""
+    def obstacle(
+        self,
+        connection: Connection,
+        url: URL,  # noqa: ARG002
+        limits: Limits,
+        version: str,
+    ) -> str:
+        """To keep to a lag, releases before 3.7 need words that are gone from MySQL 8.4."""
+        numbers = re.search(r"(\d+)\.(\d+)", version)
+        if limits.max_lag is None or (numbers and (int(numbers[1]), int(numbers[2])) >= (3, 7)):
+            return ""
+        try:
+            connection.exec_driver_sql("SHOW SLAVE HOSTS").all()
+        except DBAPIError as error:
+            return (
+                f"{version.strip()} cannot find the replicas here, whose lag it is to keep to "
+                f"({Dialect.words(error)}); leave the lag out, or use another tool"
+            )
         return ""
 
     def login(self, url: URL) -> str:

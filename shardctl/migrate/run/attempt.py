@@ -17,7 +17,7 @@ from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.online import alter as online
-from shardctl.migrate.online.engine import Limits, Online
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
@@ -129,7 +129,7 @@ class Attempts:
             member,
             alteration.specifications(member.table),
             zone=self.site.zone(table),
-            limits=Limits(restraint.lock_wait, restraint.max_threads_running),
+            limits=online.limits_of(restraint),
             interrupt=self.gate.interrupt,
             alive=alive,
         )
