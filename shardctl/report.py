@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -103,3 +104,14 @@ Report: TypeAlias = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Tell nobody: the default of library functions."""
+
+
+def in_turn(report: Report) -> Report:
+    """The same, for events of several threads: it is given one after another."""
+    turn = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with turn:
+            report(event)
+
+    return tell

@@ -6,17 +6,24 @@ from typing import Annotated
 
 import typer
 
-from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.migration import migrate, restrained, steered
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
     DryRun,
+    Except,
+    FailFast,
     InWindow,
+    Jobs,
     LockRetries,
     LockWait,
+    MaxFailures,
     MaxThreadsRunning,
     OnlineEngine,
     OnlineFrom,
+    Only,
+    PauseAfter,
+    RebuildJobs,
     session,
 )
 
@@ -42,6 +49,13 @@ def downgrade(
     max_threads_running: MaxThreadsRunning = None,
     online: OnlineEngine = None,
     online_from: OnlineFrom = None,
+    only: Only = None,
+    except_: Except = None,
+    pause_after: PauseAfter = None,
+    jobs: Jobs = 2,
+    rebuild_jobs: RebuildJobs = 1,
+    max_failures: MaxFailures = 3,
+    fail_fast: FailFast = False,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -58,6 +72,14 @@ def downgrade(
         allow_destructive=allow_destructive,
         restraint=restrained(
             lock_wait, lock_retries, window, max_threads_running, online, online_from
+        ),
+        course=steered(
+            only,
+            except_,
+            pause_after,
+            jobs=jobs,
+            rebuild_jobs=rebuild_jobs,
+            max_failures=0 if fail_fast else max_failures,
         ),
         json=json,
     )

@@ -14,6 +14,7 @@ from shardctl.report import Event, Report, Step
 
 if TYPE_CHECKING:
     from shardctl.migrate.commands import Migration
+    from shardctl.migrate.course import Course
     from shardctl.migrate.patience.restraint import Restraint
 
 
@@ -28,6 +29,7 @@ class Command(Protocol):
         dry_run: bool,
         allow_destructive: bool,
         restraint: Restraint,
+        course: Course,
         report: Report,
     ) -> Migration: ...
 
@@ -40,6 +42,7 @@ def migrate(
     dry_run: bool,
     allow_destructive: bool,
     restraint: Restraint,
+    course: Course,
     json: bool,
 ) -> None:
     """Carry revisions out or take them back, and show it as it happens."""
@@ -57,6 +60,7 @@ def migrate(
             dry_run=dry_run,
             allow_destructive=allow_destructive,
             restraint=restraint,
+            course=course,
             report=report,
         )
     if dry_run:
@@ -84,6 +88,23 @@ def restrained(
     return Restraint(lock_wait, lock_retries, hours, max_threads_running, tool)
 
 
+def steered(
+    only: str | None,
+    excepted: str | None,
+    pause_after: str | None,
+    *,
+    jobs: int,
+    rebuild_jobs: int,
+    max_failures: int,
+) -> Course:
+    """What the options say of how far to go, and how fast."""
+    from shardctl.migrate.course import Course, wave_named
+    from shardctl.migrate.selection import Selection
+
+    wave = None if pause_after is None else wave_named(pause_after)
+    return Course(Selection.parse(only, excepted), wave, jobs, rebuild_jobs, max_failures)
+
+
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
     run = [event for event in events if isinstance(event, Step) and event.state == "run"]
     return {
@@ -91,6 +112,7 @@ def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
         "changes": sum(1 + len(step.further) for step in run),
         "tables": len({step.table for step in run}),
         "found": sum(isinstance(event, Step) and event.state == "found" for event in events),
+        "waiting": sum(len(outcome.waiting) for outcome in done.outcomes),
     }
 
 
@@ -99,4 +121,7 @@ def _text(totals: dict[str, int]) -> str:
         return "nothing to do"
     made = f"{count(totals['changes'], 'change')} made on {count(totals['tables'], 'table')}"
     found = f", {totals['found']} found there already" if totals["found"] else ""
-    return f"{count(totals['revisions'], 'revision')}: {made}{found}"
+    done = f"{count(totals['revisions'], 'revision')}: {made}{found}"
+    if not totals["waiting"]:
+        return done
+    return f"{done}; {count(totals['waiting'], 'month')} waiting: run upgrade to go on"

@@ -6,17 +6,24 @@ from typing import Annotated
 
 import typer
 
-from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.migration import migrate, restrained, steered
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
     DryRun,
+    Except,
+    FailFast,
     InWindow,
+    Jobs,
     LockRetries,
     LockWait,
+    MaxFailures,
     MaxThreadsRunning,
     OnlineEngine,
     OnlineFrom,
+    Only,
+    PauseAfter,
+    RebuildJobs,
     session,
 )
 
@@ -32,6 +39,13 @@ def upgrade(
     max_threads_running: MaxThreadsRunning = None,
     online: OnlineEngine = None,
     online_from: OnlineFrom = None,
+    only: Only = None,
+    except_: Except = None,
+    pause_after: PauseAfter = None,
+    jobs: Jobs = 2,
+    rebuild_jobs: RebuildJobs = 1,
+    max_failures: MaxFailures = 3,
+    fail_fast: FailFast = False,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -45,6 +59,14 @@ def upgrade(
         allow_destructive=allow_destructive,
         restraint=restrained(
             lock_wait, lock_retries, window, max_threads_running, online, online_from
+        ),
+        course=steered(
+            only,
+            except_,
+            pause_after,
+            jobs=jobs,
+            rebuild_jobs=rebuild_jobs,
+            max_failures=0 if fail_fast else max_failures,
         ),
         json=json,
     )

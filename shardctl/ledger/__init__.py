@@ -8,6 +8,7 @@ nor does it guard what applications write beside their own rows, see `schema`.
 
 from __future__ import annotations
 
+from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.rows import (
     ClauseRow,
@@ -38,6 +39,7 @@ __all__ = [
     "MonthRow",
     "Origin",
     "Run",
+    "Sent",
     "WorkerLeases",
     "begun_tokens",
     "ensure",

@@ -17,6 +17,8 @@ from alembic.util import CommandError
 
 from shardctl.config import Config
 from shardctl.errors import ConfigError, ShardctlError
+from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
+from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.work import Outcome
@@ -37,6 +39,7 @@ def upgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Carry revisions out on the template and every month, up to a target.
@@ -54,7 +57,7 @@ def upgrade(
             the restraint forbids to go on; what was done is recorded.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course)
     with _translated():
         alembic.command.upgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
@@ -67,6 +70,7 @@ def downgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Take revisions back on the template and every month, down to a target.
@@ -74,7 +78,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from shardctl import ledger, report
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
@@ -34,12 +35,14 @@ class Walk:
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
+        course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
     """
 
     site: Site
     lease: Lease | None
     restraint: Restraint
+    course: Course
     preparer: Preparer
     foresight: Foresight
 
@@ -91,6 +94,7 @@ class Walk:
                 lessons=lessons,
                 shown=prepared.shown,
                 steps=steps,
+                course=self.course,
                 confined=confined,
             ).carry_out()
 
@@ -166,8 +170,9 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
+    course: Course,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends."""
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site))
+        yield Walk(site, lease, restraint, course, preparer, Foresight(site))

@@ -139,7 +139,8 @@ class Handover:
             copies.twin(family, self.member) as twin,
         ):
             execute(copies.connection, dialect.alter(twin.table, specifications, None))
-            found = dialect.structures(site.connection, [table, twin.table])
+            with site.reading() as connection:
+                found = dialect.structures(connection, [table, twin.table])
         return found[table], found[twin.table]
 
     def settings(self, zone: str) -> dict[str, str]:
@@ -161,15 +162,16 @@ class Handover:
         self, before: Structure, after: Structure, specifications: Sequence[str]
     ) -> None:
         """Raise StepFailed where the tool would lose something."""
-        reason = unfit(
-            self.site.connection,
-            self.site.database.dialect,
-            self.member.table,
-            before,
-            after,
-            specifications,
-            keeps_zone=self.engine.keeps_zone,
-        )
+        with self.site.reading() as connection:
+            reason = unfit(
+                connection,
+                self.site.database.dialect,
+                self.member.table,
+                before,
+                after,
+                specifications,
+                keeps_zone=self.engine.keeps_zone,
+            )
         if reason:
             raise StepFailed(
                 f"{self.member.table}: {self.engine.binary} was not given this change: {reason}\n"
@@ -199,7 +201,8 @@ class Handover:
             KeyboardInterrupt: it is not, as the tool was ended.
         """
         table, binary = self.member.table, self.engine.binary
-        found = self.site.database.dialect.structures(self.site.connection, [table]).get(table)
+        with self.site.reading() as connection:
+            found = self.site.database.dialect.structures(connection, [table]).get(table)
         differing = differences(after, found) if found else ("the table is not there",)
         left = self._leftovers()
         said_so = self.engine.has_succeeded(job, ended.code, ended.lines)
@@ -229,7 +232,8 @@ class Handover:
 
     def _leftovers(self) -> str:
         dialect = self.site.database.dialect
-        found = leftovers(self.site.connection, dialect, self.member.table)
+        with self.site.reading() as connection:
+            found = leftovers(connection, dialect, self.member.table)
         return told(found, dialect) if found else ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -21,15 +20,18 @@ from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
+    MonthFailed,
     broke_off,
+    by_hand,
     failed,
     once_free,
     once_mended,
-    refusal,
+    refused,
     said,
 )
 from shardctl.migrate.run.held import held_by
-from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.lanes import Lanes
+from shardctl.migrate.run.send import Record, Sender
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -37,10 +39,11 @@ from shardctl.migrate.work import Revision
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What all steps of one revision are sent with, on one session.
+    """What all steps of one revision are sent with.
 
     Attributes:
         gate: asked before every statement.
+        lanes: how many are sent at the same time.
     """
 
     site: Site
@@ -49,57 +52,79 @@ class Attempts:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     telling: Telling
-    sender: Sender
+    lanes: Lanes
 
-    def send(self, member: Member, table: str, step: Step, needed: Callable[[], bool]) -> None:
+    def send(
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> None:
         """Run one step; where others are in the way, look at the table and try again.
 
         Args:
+            record: what becomes of the table's clauses.
             needed: whether the table still needs it, judged by how it looks now.
 
         Raises:
             DBAPIError: it failed, or others are in the way for too long.
-            StepFailed: the table refuses the step's algorithm.
+            MonthFailed: the table refuses the step's algorithm.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         if step.refused:
-            self.telling(member, step, "failed", detail=step.refused)
-            raise StepFailed(self._refusal(member, step, step.refused))
+            raise self._refused(sender, member, step, step.refused)
         dialect = self.site.database.dialect
-        send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
-        tool = self._tool(member, step)
         for pause in (*self.gate.restraint.pauses(), None):
-            self.gate.admit(table)
             try:
-                if tool is not None:
-                    seconds = self._by_tool(tool, member, table, step, needed)
-                else:
-                    statements = self._statements(self.sender.connection, member, step)
-                    seconds = send(member.table, step.numbers, statements)
+                seconds, carried_out = self._once(sender, record, member, table, step, needed)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
-                        self._ended(member, step)
+                        self._ended(sender, member, step)
                     raise KeyboardInterrupt from error
                 if step.algorithm and dialect.is_algorithm_refused(error):
                     if _is_template(member):
                         # It is empty: nobody waits for it, and a rebuild takes no time.
-                        self.send(member, table, replace(step, algorithm=None), needed)
+                        anyhow = replace(step, algorithm=None)
+                        self.send(sender, record, member, table, anyhow, needed)
                         return
-                    words = dialect.words(error)
-                    self.telling(member, step, "failed", detail=words)
-                    raise StepFailed(self._refusal(member, step, words)) from error
+                    raise self._refused(sender, member, step, dialect.words(error)) from error
                 if pause is None or not self.held_up(error):
                     raise
-                held = self._held_by(member, step, error)
+                held = self._held_by(sender, member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
-                algorithm = Algorithm(tool.engine) if tool else step.algorithm
-                self.telling(member, replace(step, algorithm=algorithm), "run", seconds=seconds)
+                self.telling(member, carried_out, "run", seconds=seconds)
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
+
+    def _once(
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> tuple[float, Step]:
+        """Carry a step out; how long that took, in seconds, and how it was done."""
+        data = self.clauses[step.numbers[0]].data
+        heavy = data or (step.algorithm is not None and step.algorithm.rebuilds)
+        with self.lanes.taken(heavy=heavy):
+            self.gate.admit(table)
+            if tool := self._tool(member, step):
+                alter = self._handed_over(tool, sender, member, table, step, needed)
+                by_tool = replace(step, algorithm=Algorithm(tool.engine))
+                return sender.recorded(record, step.numbers, alter), by_tool
+            statements = self._statements(sender.connection, member, step)
+            if data:
+                return sender.data(member.table, step.numbers, statements), step
+            return sender.structure(record, member.table, step.numbers, statements), step
 
     def _tool(self, member: Member, step: Step) -> Online | None:
         """The tool that is to do a step, as it rebuilds a big table; None: the server does it."""
@@ -107,45 +132,54 @@ class Attempts:
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
         if tool is None or not rebuilds or _is_template(member):
             return None
-        sizes = self.site.database.dialect.sizes(self.site.connection, [member.table])
-        return tool if tool.takes(sizes.get(member.table)) else None
+        with self.site.reading() as connection:
+            size = self.site.database.dialect.sizes(connection, [member.table]).get(member.table)
+        return tool if tool.takes(size) else None
 
-    def _by_tool(
-        self, tool: Online, member: Member, table: str, step: Step, needed: Callable[[], bool]
-    ) -> float:
-        """Have a tool do what one ALTER TABLE would; how long it took, in seconds."""
-        restraint, sender = self.gate.restraint, self.sender
+    def _handed_over(
+        self,
+        tool: Online,
+        sender: Sender,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> Callable[[], None]:
+        """What has a tool do a step; a failure is the month's, and is recorded as such."""
         alteration = self._alteration(sender.connection, member, step)
 
         def alive() -> None:
             sender.lease.check()
-            for connection in (sender.connection, self.site.connection):
+            sender.connection.exec_driver_sql("SELECT 1")
+            with self.site.reading() as connection:
                 connection.exec_driver_sql("SELECT 1")
 
-        alter = partial(
-            online.alter,
-            tool,
-            self.site,
-            member,
-            alteration.specifications(member.table),
-            zone=self.site.zone(table),
-            limits=online.limits_of(restraint),
-            interrupt=self.gate.interrupt,
-            alive=alive,
-        )
-        try:
-            return sender.otherwise(member.table, step.numbers, alter)
-        except KeyboardInterrupt:
-            if self.gate.interrupt.pressed and needed():
-                self._ended(member, step)
-            raise
-        except StepFailed as error:
-            self.telling(member, step, "failed", detail=str(error).partition("\n")[0])
-            if needed():
-                sender.lease.ledger.ended_clauses(
-                    sender.connection, *sender.run, step.numbers, member.table
+        def alter() -> None:
+            try:
+                online.alter(
+                    tool,
+                    self.site,
+                    member,
+                    alteration.specifications(member.table),
+                    zone=self.site.zone(table),
+                    limits=online.limits_of(self.gate.restraint),
+                    interrupt=self.gate.interrupt,
+                    alive=alive,
                 )
-            raise
+            except KeyboardInterrupt:
+                if self.gate.interrupt.pressed and needed():
+                    self._ended(sender, member, step)
+                raise
+            except StepFailed as error:
+                told, _, way_on = str(error).partition("\n")
+                self.telling(member, step, "failed", detail=told)
+                if needed():
+                    sender.lease.ledger.ended_clauses(
+                        sender.connection, *sender.run, step.numbers, member.table
+                    )
+                raise MonthFailed(told, way_on) from error
+
+        return alter
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
@@ -170,13 +204,15 @@ class Attempts:
             lambda: dialect.definition(connection, member.table),
         )
 
-    def _refusal(self, member: Member, step: Step, words: str) -> str:
-        by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
-        return refusal(member.table, step, self.revision, words, by_hand.sql)
+    def _refused(self, sender: Sender, member: Member, step: Step, words: str) -> MonthFailed:
+        self.telling(member, step, "failed", detail=words)
+        statement = self._alteration(sender.connection, member, step).joined(member.table, None)
+        return MonthFailed(
+            refused(member.table, step, self.revision, words), by_hand(statement.sql)
+        )
 
-    def _ended(self, member: Member, step: Step) -> None:
+    def _ended(self, sender: Sender, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender = self.sender
         sender.lease.ledger.ended_clauses(
             sender.connection, *sender.run, step.numbers, member.table
         )
@@ -186,27 +222,30 @@ class Attempts:
         """Whether others are in the way, so that the same step may pass later."""
         return self.site.database.dialect.is_held_up(error)
 
-    def _held_by(self, member: Member, step: Step, error: DBAPIError) -> str:
-        dialect, connection = self.site.database.dialect, self.site.connection
+    def _held_by(self, sender: Sender, member: Member, step: Step, error: DBAPIError) -> str:
+        dialect = self.site.database.dialect
         if not dialect.is_lock_timeout(error):
             return dialect.words(error)  # a deadlock, whose other party may be gone
-        blockers = dialect.blockers(
-            connection,
-            member.table,
-            rows=self.clauses[step.numbers[0]].data,
-            waited=self.gate.restraint.lock_wait,
-            ours=self.sender.session,
-        )
+        with self.site.reading() as connection:
+            blockers = dialect.blockers(
+                connection,
+                member.table,
+                rows=self.clauses[step.numbers[0]].data,
+                waited=self.gate.restraint.lock_wait,
+                ours=sender.session,
+            )
         return held_by(blockers) if blockers else dialect.unseen_blocker
 
-    def failure(self, member: Member, step: Step, error: DBAPIError) -> tuple[str, str]:
+    def failure(
+        self, sender: Sender, member: Member, step: Step, error: DBAPIError
+    ) -> tuple[str, str]:
         """What happened, in a line, and in another how to go on."""
         dialect = self.site.database.dialect
         where, what = member.table or "database", said(step)
         words = dialect.words(error)
         if self.held_up(error):
             if dialect.is_lock_timeout(error):
-                words += f"; {self._held_by(member, step, error)}"
+                words += f"; {self._held_by(sender, member, step, error)}"
             return failed(where, what, self.revision, words), once_free(self.revision)
         if dialect.is_connection_lost(error):
             return broke_off(where, what, self.revision, words), ONCE_CONNECTED
