@@ -28,7 +28,7 @@ from shardctl.ledger import Direction, Run
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
-from shardctl.migrate.online.alter import limits_of, ready
+from shardctl.migrate.online.alter import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
@@ -104,7 +104,7 @@ def _run(
         inner = migration._migrations_fn  # private, but the only way in
         command = getattr(inner, "__name__", "")
         if (online := request.restraint.online) is not None:
-            ready(online, database, limits_of(request.restraint))
+            ready(online, database)
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +17,7 @@ from sqlalchemy import make_url
 from shardctl.catalog import Member
 from shardctl.errors import ConfigError, StepFailed
 from shardctl.migrate import commands
-from shardctl.migrate.online.alter import alter, ready
+from shardctl.migrate.online.alter import alter
 from shardctl.migrate.online.engine import EngineName, Limits, Online
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.restraint import Restraint
@@ -113,6 +112,32 @@ def assert_equal_and_clean(project: Project) -> None:
     assert project.tables() == ("t_order", BIG, SMALL)
     assert project.left_behind() == []
     assert triggers(project) == []
+
+
+def handed_over(
+    project: Project,
+    specification: str,
+    engine: EngineName = "pt-osc",
+    *,
+    hold: Callable[[], str] = lambda: "",
+    report: Report = silent,
+) -> None:
+    """The big month's change without a revision around it."""
+    with (
+        opened(project.config, report) as site,
+        Interrupt(site.database, "none", 5, report) as interrupt,
+    ):
+        alter(
+            Online(engine, FROM),
+            site,
+            Member("t_order", BIG, Month(2020, 1)),
+            [specification],
+            zone="Asia/Shanghai",
+            limits=Limits(5),
+            interrupt=interrupt,
+            alive=lambda: None,
+            hold=hold,
+        )
 
 
 def removals(message: str) -> list[str]:
@@ -442,25 +467,37 @@ def test_ctrl_c_twice_ends_the_tool_and_once_lets_it_finish(on_one: Project) -> 
     assert_equal_and_clean(on_one)
 
 
+# -- a pause -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize("told", [True, False])
+def test_the_tool_pauses_while_there_is_a_reason_or_none_can_be_told(
+    on_one: Project, told: bool
+) -> None:
+    events: list[Event] = []
+    asked = 0
+
+    def hold() -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 2:  # it has had two seconds for its twenty-four chunks
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+        if told:
+            return "db2 is 9 s behind"
+        raise StepFailed("the lag of db2 cannot be read\nmend that")
+
+    with pytest.raises(KeyboardInterrupt):
+        handed_over(on_one, "FORCE", hold=hold, report=events.append)
+    words = "db2 is 9 s behind" if told else "the lag of db2 cannot be read"
+    assert [event for event in events if isinstance(event, Progress)] == [
+        Progress(BIG, None, f"paused: {words}")
+    ]
+    assert on_one.rows(f"SELECT COUNT(*) FROM _{BIG}_new") == [(0,)]
+
+
 # -- what it may not be given --------------------------------------------------------------------
-
-
-def handed_over(project: Project, specification: str, engine: EngineName = "pt-osc") -> None:
-    """The big month's change without a revision around it."""
-    with (
-        opened(project.config) as site,
-        Interrupt(site.database, "none", 5, silent) as interrupt,
-    ):
-        alter(
-            Online(engine, FROM),
-            site,
-            Member("t_order", BIG, Month(2020, 1)),
-            [specification],
-            zone="Asia/Shanghai",
-            limits=Limits(5),
-            interrupt=interrupt,
-            alive=lambda: None,
-        )
 
 
 def test_a_change_in_which_the_tool_would_lose_something_is_refused(project: Project) -> None:
@@ -536,21 +573,6 @@ def test_on_sqlite_a_tool_is_refused(tmp_path: Path, sqlite_url: str) -> None:
     project = Project.make(tmp_path, sqlite_url, "t_order")
     with pytest.raises(ConfigError, match="for MySQL and MariaDB"):
         upgrade(project)
-
-
-def test_a_toolkit_that_cannot_find_the_replicas_of_a_server_is_told_beforehand(
-    project: Project,
-) -> None:
-    def ask(limits: Limits) -> None:
-        ready(Online("pt-osc", FROM), project.database, limits)
-
-    ask(Limits(5))
-    toolkit = subprocess.run(["pt-online-schema-change", "--version"], capture_output=True)
-    if project.database.dialect.name == "mysql" and b" 3.2." in toolkit.stdout:
-        with pytest.raises(ConfigError, match="cannot find the replicas"):
-            ask(Limits(5, max_lag=2))
-    else:
-        ask(Limits(5, max_lag=2))
 
 
 def test_without_a_binary_log_of_rows_gh_ost_is_refused(

@@ -40,7 +40,7 @@ def limits_of(restraint: Restraint) -> Limits:
     return Limits(restraint.lock_wait, restraint.max_threads_running)
 
 
-def ready(online: Online, database: Database, limits: Limits) -> None:
+def ready(online: Online, database: Database) -> None:
     """Find out whether the tool can work here, before anything runs.
 
     Raises:
@@ -63,7 +63,7 @@ def ready(online: Online, database: Database, limits: Limits) -> None:
         raise ConfigError(f"online={online.engine}: {engine.binary} needs the user in the url")
     engine.login(url)
     with database.connect() as connection:
-        if obstacle := engine.obstacle(connection, url, limits, asked.stdout):
+        if obstacle := engine.obstacle(connection, url):
             raise ConfigError(f"online={online.engine}: {obstacle}")
 
 
@@ -77,6 +77,7 @@ def alter(
     limits: Limits,
     interrupt: Interrupt,
     alive: Callable[[], None],
+    hold: Callable[[], str],
 ) -> None:
     """Have a tool alter a table, while others read and write it; return when it is altered.
 
@@ -89,6 +90,8 @@ def alter(
         interrupt: pressed twice, the tool is ended.
         alive: called every few seconds meanwhile, to keep sessions from being closed; what it
             raises ends the tool.
+        hold: asked as often why the tool is to pause; "" where it may go on. Where that cannot be
+            told (StepFailed), it pauses.
 
     Raises:
         DBAPIError: the server refuses the change.
@@ -107,7 +110,7 @@ def alter(
         login.write_text(handover.engine.login(url), encoding="utf-8")
         specification = ", ".join(specifications)
         job = Job(url, login, member.table, specification, settings, limits)
-        ended = handover.run(job, interrupt, alive)
+        ended = handover.run(job, interrupt, alive, hold)
     handover.judge(job, ended, after)
 
 
@@ -179,8 +182,10 @@ class Handover:
                 "--online-from) to have the server alter it, or alter it by hand and run again"
             )
 
-    def run(self, job: Job, interrupt: Interrupt, alive: Callable[[], None]) -> Ended:
-        """Run the tool, and tell how far it is."""
+    def run(
+        self, job: Job, interrupt: Interrupt, alive: Callable[[], None], hold: Callable[[], str]
+    ) -> Ended:
+        """Run the tool, and tell how far it is; let it pause where it has to."""
         told_at = -_EVERY
 
         def heard(line: str) -> None:
@@ -190,8 +195,17 @@ class Handover:
                 told_at = time.monotonic()
                 self.site.report(report.Progress(self.member.table, *found))
 
+        def look() -> None:
+            alive()
+            reason = _said(hold)
+            if reason and not job.pause.exists():
+                job.pause.touch()
+                self.site.report(report.Progress(self.member.table, None, f"paused: {reason}"))
+            elif not reason:
+                job.pause.unlink(missing_ok=True)
+
         command = self.engine.command(job)
-        return process.run(command, heard=heard, stop=lambda: interrupt.insisted, alive=alive)
+        return process.run(command, heard=heard, stop=lambda: interrupt.insisted, look=look)
 
     def judge(self, job: Job, ended: Ended, after: Structure) -> None:
         """Return where the table is altered, by the tool's words and by how it looks.
@@ -243,6 +257,14 @@ def _engine(online: Online) -> Engine:
             return PtOsc()
         case "gh-ost":
             return GhOst()
+
+
+def _said(hold: Callable[[], str]) -> str:
+    """Why to pause; what cannot be told is a reason, too."""
+    try:
+        return hold()
+    except StepFailed as error:
+        return str(error).partition("\n")[0]
 
 
 def _end(ended: Ended) -> str:

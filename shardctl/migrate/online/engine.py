@@ -84,12 +84,10 @@ class Limits:
     Attributes:
         lock_wait: seconds that its statements wait for others' locks.
         max_threads_running: with more sessions at work it pauses; None: the tool's own default.
-        max_lag: with a replica more seconds behind it pauses; None: replicas are not asked.
     """
 
     lock_wait: int
     max_threads_running: int | None = None
-    max_lag: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,11 @@ class Job:
         """The name of its database."""
         return self.url.database or ""
 
+    @property
+    def pause(self) -> Path:
+        """The file that has the tool pause as long as it is there."""
+        return self.login.with_name("pause")
+
 
 class Engine(Protocol):
     """One such tool."""
@@ -126,12 +129,8 @@ class Engine(Protocol):
     keeps_zone: ClassVar[bool]
     """Whether its ALTER runs in the time zone that the job names."""
 
-    def obstacle(self, connection: Connection, url: URL, limits: Limits, version: str) -> str:
-        """Why it cannot work on this server at all, in words; "" where it can.
-
-        Args:
-            version: what the tool says of its version.
-        """
+    def obstacle(self, connection: Connection, url: URL) -> str:
+        """Why it cannot work on this server at all, in words; "" where it can."""
 
     def login(self, url: URL) -> str:
         """The text of its login file.

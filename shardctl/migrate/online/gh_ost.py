@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from sqlalchemy import URL, Connection
 
 from shardctl.errors import ConfigError
-from shardctl.migrate.online.engine import Job, Limits
+from shardctl.migrate.online.engine import Job
 
 _COPY: Final = re.compile(r"Copy: \d+/\d+ (\d+)(?:\.\d+)?%;.*; ETA: (.+)")
 _LONGEST_LOCK: Final = 10
@@ -32,13 +32,7 @@ class GhOst:
     install: ClassVar[str] = "install it from https://github.com/github/gh-ost/releases"
     keeps_zone: ClassVar[bool] = False
 
-    def obstacle(
-        self,
-        connection: Connection,
-        url: URL,
-        limits: Limits,  # noqa: ARG002
-        version: str,  # noqa: ARG002
-    ) -> str:
+    def obstacle(self, connection: Connection, url: URL) -> str:
         """It reads the binary log, by TCP."""
         if "unix_socket" in url.query:
             return "gh-ost reaches a server by host and port only, and the url names a socket"
@@ -73,7 +67,8 @@ class GhOst:
             f"--table={job.table}",
             f"--alter={job.specification}",
             f"--replica-server-id={_SERVER_IDS + os.getpid()}",
-            f"--serve-socket-file={job.login.parent / 'gh-ost.sock'}",
+            f"--serve-socket-file={job.login.with_name('gh-ost.sock')}",
+            f"--throttle-flag-file={job.pause}",
             f"--cut-over-lock-timeout-seconds={min(limits.lock_wait, _LONGEST_LOCK)}",
         ]
         if "ssl_ca" in query:
@@ -83,8 +78,6 @@ class GhOst:
                     command.append(f"--{name.replace('_', '-')}={query[name]}")
         if limits.max_threads_running is not None:
             command.append(f"--max-load=Threads_running={limits.max_threads_running}")
-        if limits.max_lag is not None:
-            command.append(f"--max-lag-millis={round(limits.max_lag * 1000)}")
         return command
 
     def progress(self, line: str) -> tuple[int | None, str] | None:

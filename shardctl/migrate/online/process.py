@@ -22,8 +22,8 @@ GRACE: Final = 30.0
 """Seconds that a tool is given to end when it is told to; it waits for its statement first."""
 KEPT: Final = 200
 """So many of its last lines are kept."""
-_ALIVE: Final = 5.0
-"""Seconds between two calls of `alive`."""
+_LOOK: Final = 2.0
+"""Seconds between two calls of `look`."""
 _TICK: Final = 0.1
 
 
@@ -47,14 +47,15 @@ def run(
     *,
     heard: Callable[[str], None],
     stop: Callable[[], bool],
-    alive: Callable[[], None],
+    look: Callable[[], None],
 ) -> Ended:
     """Run a tool to its end.
 
     Args:
         heard: given each of its lines.
         stop: asked all the time whether it is to end.
-        alive: called every few seconds; what it raises ends the tool, and is raised again.
+        look: called at once and every few seconds; what it raises ends the tool, and is raised
+            again.
 
     Raises:
         OSError: it cannot be started.
@@ -82,7 +83,7 @@ def run(
     reader.start()
     lines: deque[str] = deque(maxlen=KEPT)
     stopped = False
-    kill_at = look_at = time.monotonic() + _ALIVE
+    kill_at = look_at = time.monotonic()
     try:
         while True:
             with suppress(Empty):
@@ -98,9 +99,9 @@ def run(
                 process.terminate()
             if stopped and now > kill_at:
                 process.kill()
-            if not stopped and now > look_at:
-                look_at = now + _ALIVE
-                alive()
+            if not stopped and now >= look_at:
+                look_at = now + _LOOK
+                look()
         return Ended(process.wait(), tuple(lines), stopped)
     finally:
         _end(process)

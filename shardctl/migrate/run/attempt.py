@@ -165,6 +165,7 @@ class Attempts:
                     limits=online.limits_of(self.gate.restraint),
                     interrupt=self.gate.interrupt,
                     alive=alive,
+                    hold=lambda: "",
                 )
             except KeyboardInterrupt:
                 if self.gate.interrupt.pressed and needed():
