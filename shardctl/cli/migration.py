@@ -85,7 +85,7 @@ def restrained(
 
     hours = None if window is None else Window.parse(window)
     tool = online_of(online, online_from)
-    return Restraint(lock_wait, lock_retries, hours, max_threads_running, tool)
+    return Restraint(lock_wait, lock_retries, hours, max_threads_running, online=tool)
 
 
 def steered(

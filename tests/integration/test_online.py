@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from shardctl.catalog import Member
-from shardctl.errors import ConfigError, StepFailed
+from shardctl.errors import ConfigError, LockLost, StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.online.alter import alter
 from shardctl.migrate.online.engine import EngineName, Limits, Online
@@ -26,9 +26,10 @@ from shardctl.month import Month
 from shardctl.report import Event, Note, Progress, Report, Step, silent
 from shardctl.structure import differences
 from tests.blocking import read_by_another, started
+from tests.conftest import SETTINGS, RunCli
 from tests.nursery import Nursery
 from tests.project import Project, until
-from tests.servers import Server, user_with
+from tests.servers import Server, private, user_with
 
 BIG, SMALL = "t_order_202001", "t_order_202002"
 ROWS = 600
@@ -119,6 +120,7 @@ def handed_over(
     specification: str,
     engine: EngineName = "pt-osc",
     *,
+    alive: Callable[[], object] = lambda: None,
     hold: Callable[[], str] = lambda: "",
     report: Report = silent,
 ) -> None:
@@ -135,7 +137,7 @@ def handed_over(
             zone="Asia/Shanghai",
             limits=Limits(5),
             interrupt=interrupt,
-            alive=lambda: None,
+            alive=alive,
             hold=hold,
         )
 
@@ -467,6 +469,24 @@ def test_ctrl_c_twice_ends_the_tool_and_once_lets_it_finish(on_one: Project) -> 
     assert_equal_and_clean(on_one)
 
 
+def test_a_run_that_has_lost_its_lock_ends_the_tool_and_tells_what_that_leaves(
+    on_one: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+    configured(tmp_path, monkeypatch, "chunk-size=10", "sleep=0.1")  # six seconds: three looks
+
+    def alive() -> None:
+        if triggers(on_one):
+            raise LockLost("another run took over")
+
+    with pytest.raises(LockLost):
+        handed_over(on_one, "FORCE", alive=alive, hold=lambda: "", report=events.append)
+    assert tools(on_one) == []
+    (note,) = [event.text for event in events if isinstance(event, Note)]
+    assert len(removals(note)) == 4
+    assert on_one.tables() == ("_" + BIG + "_new", "t_order", BIG, SMALL)
+
+
 # -- a pause -------------------------------------------------------------------------------------
 
 
@@ -585,3 +605,27 @@ def test_without_a_binary_log_of_rows_gh_ost_is_refused(
         pytest.skip("this server has one")
     with pytest.raises(ConfigError, match="gh-ost needs"):
         commands.upgrade(project.config, restraint=Restraint(online=Online("gh-ost", FROM)))
+
+
+def test_another_tool_is_refused_by_the_command_line(on_one: Project, run_cli: RunCli) -> None:
+    done = run_cli("upgrade", "--online", "spirit", cwd=on_one.folder)
+    assert (done.returncode, "pt-osc, gh-ost" in done.stderr) == (2, True)
+    done = run_cli("upgrade", "--online", "pt-osc", "--online-from", "big", cwd=on_one.folder)
+    assert (done.returncode, "1GiB" in done.stderr) == (2, True)
+
+
+@pytest.mark.skipif(shutil.which("gh-ost") is None, reason="gh-ost is not on PATH")
+def test_gh_ost_rebuilds_a_big_month(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    options = ("--log-bin", "--binlog-format=ROW", "--server-id=1")
+    with (
+        private("mariadb", pytestconfig.stash[SETTINGS], *options) as own,
+        own.server.fresh_database() as url,
+    ):
+        project = made(tmp_path, url)
+        project.revision("r1", WIDER)
+        events: list[Event] = []
+        restraint = Restraint(online=Online("gh-ost", FROM))
+        commands.upgrade(project.config, restraint=restraint, report=events.append)
+        assert how(events)[BIG] == "gh-ost"
+        assert_equal_and_clean(project)
+        assert project.rows(f"SELECT COUNT(*) FROM {BIG}") == [(ROWS,)]

@@ -7,9 +7,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from shardctl import report
 from shardctl.catalog import Member
@@ -205,7 +208,13 @@ class Handover:
                 job.pause.unlink(missing_ok=True)
 
         command = self.engine.command(job)
-        return process.run(command, heard=heard, stop=lambda: interrupt.insisted, look=look)
+        try:
+            return process.run(command, heard=heard, stop=lambda: interrupt.insisted, look=look)
+        except BaseException:
+            with suppress(SQLAlchemyError):  # else the next run tells it
+                if left := self._leftovers():
+                    self._note(f"was ended, and has left {left}")
+            raise
 
     def judge(self, job: Job, ended: Ended, after: Structure) -> None:
         """Return where the table is altered, by the tool's words and by how it looks.
@@ -222,7 +231,7 @@ class Handover:
         said_so = self.engine.has_succeeded(job, ended.code, ended.lines)
         if said_so and not differing:
             if left:
-                self.site.report(Note(f"{table} is altered, but {binary} has left {left}"))
+                self._note(f"has altered it, but has left {left}")
             return
         ways_on = (
             f"It has left {left}\nRun these statements; then run again, which begins this table "
@@ -232,7 +241,7 @@ class Handover:
             "and run again"
         )
         if ended.stopped:
-            self.site.report(Note(f"{table}: {binary} was ended by Ctrl-C. {ways_on}"))
+            self._note(f"was ended by Ctrl-C. {ways_on}")
             raise KeyboardInterrupt
         words = "\n".join(f"  {line}" for line in ended.lines[-_LAST_WORDS:]) or "  (it said none)"
         if said_so:
@@ -243,6 +252,9 @@ class Handover:
         else:
             what = f"it looks altered, but {binary} does not say that all is done ({_end(ended)})"
         raise StepFailed(f"{table}: {what}\n{words}\n{ways_on}")
+
+    def _note(self, text: str) -> None:
+        self.site.report(Note(f"{self.member.table}: {self.engine.binary} {text}"))
 
     def _leftovers(self) -> str:
         dialect = self.site.database.dialect

@@ -6,8 +6,8 @@ What is said here of its behaviour was read in its documentation and source
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -21,7 +21,8 @@ _COPY: Final = re.compile(r"Copy: \d+/\d+ (\d+)(?:\.\d+)?%;.*; ETA: (.+)")
 _LONGEST_LOCK: Final = 10
 """Seconds that gh-ost takes for a lock, at most."""
 _SERVER_IDS: Final = 1_000_000_000
-"""From here on, as its documentation proposes, is the number by which it reads the log."""
+"""From here on, as its documentation proposes, is the number by which it reads the log; no other
+may bear it at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class GhOst:
             f"--database={job.database}",
             f"--table={job.table}",
             f"--alter={job.specification}",
-            f"--replica-server-id={_SERVER_IDS + os.getpid()}",
+            f"--replica-server-id={_SERVER_IDS + secrets.randbelow(_SERVER_IDS)}",
             f"--serve-socket-file={job.login.with_name('gh-ost.sock')}",
             f"--throttle-flag-file={job.pause}",
             f"--cut-over-lock-timeout-seconds={min(limits.lock_wait, _LONGEST_LOCK)}",
