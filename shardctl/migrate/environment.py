@@ -28,7 +28,7 @@ from shardctl.ledger import Direction, Run
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
-from shardctl.migrate.online.alter import ready
+from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped

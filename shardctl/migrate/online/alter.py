@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,16 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shardctl import report
 from shardctl.catalog import Member
-from shardctl.dialects import Database, execute
-from shardctl.errors import ConfigError, StepFailed
+from shardctl.dialects import execute
+from shardctl.errors import StepFailed
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.online import process
 from shardctl.migrate.online.engine import Engine, Job, Limits, Online
 from shardctl.migrate.online.fit import unfit
-from shardctl.migrate.online.gh_ost import GhOst
 from shardctl.migrate.online.leftovers import leftovers, told
 from shardctl.migrate.online.process import Ended
-from shardctl.migrate.online.pt_osc import PtOsc
+from shardctl.migrate.online.ready import engine_of
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.site import Site
@@ -41,33 +38,6 @@ _LAST_WORDS: Final = 6
 def limits_of(restraint: Restraint) -> Limits:
     """What a tool is to respect where a run holds back."""
     return Limits(restraint.lock_wait, restraint.max_threads_running)
-
-
-def ready(online: Online, database: Database) -> None:
-    """Find out whether the tool can work here, before anything runs.
-
-    Raises:
-        ConfigError: it is not installed, does not run, or cannot work on this server.
-    """
-    engine, url = _engine(online), database.engine.url
-    if database.dialect.name not in ("mysql", "mariadb"):
-        raise ConfigError(f"online={online.engine}: it is for MySQL and MariaDB; leave it out here")
-    if shutil.which(engine.binary) is None:
-        raise ConfigError(
-            f"online={online.engine}: {engine.binary} is not on PATH: {engine.install}"
-        )
-    asked = subprocess.run(
-        [engine.binary, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if asked.returncode != 0:
-        words = " ".join((asked.stderr or asked.stdout).split())
-        raise ConfigError(f"online={online.engine}: {engine.binary} does not run: {words}")
-    if url.username is None:
-        raise ConfigError(f"online={online.engine}: {engine.binary} needs the user in the url")
-    engine.login(url)
-    with database.connect() as connection:
-        if obstacle := engine.obstacle(connection, url):
-            raise ConfigError(f"online={online.engine}: {obstacle}")
 
 
 def alter(
@@ -101,7 +71,7 @@ def alter(
         StepFailed: the tool cannot be given it, or has not done it; the message says what is left.
         KeyboardInterrupt: the tool was ended by Ctrl-C.
     """
-    handover = Handover(_engine(online), site, member)
+    handover = Handover(engine_of(online), site, member)
     handover.refuse_leftovers()
     before, after = handover.structures(zone, specifications)
     handover.refuse_unfit(before, after, specifications)
@@ -261,14 +231,6 @@ class Handover:
         with self.site.reading() as connection:
             found = leftovers(connection, dialect, self.member.table)
         return told(found, dialect) if found else ""
-
-
-def _engine(online: Online) -> Engine:
-    match online.engine:
-        case "pt-osc":
-            return PtOsc()
-        case "gh-ost":
-            return GhOst()
 
 
 def _said(hold: Callable[[], str]) -> str:
