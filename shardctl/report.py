@@ -52,6 +52,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something that takes long has come on one table.
+
+    Attributes:
+        table: the physical table.
+        percent: from 0 to 100; None where that cannot be told.
+        text: the same in words, such as `15,000 rows of about 40,000`.
+    """
+
+    table: str
+    percent: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableDone:
     """One table is through with the work that was started."""
 
@@ -78,25 +93,7 @@ class Finished:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a tool is with one table that takes long.
-
-    Attributes:
-        percent: of its rows; None where that is not told.
-        text: the tool's words, such as how long it will take.
-    """
-
-    table: str
-    percent: int | None
-    text: str
-
-    def __str__(self) -> str:
-        """`45 %, 00:30 remain`."""
-        return self.text if self.percent is None else f"{self.percent} %, {self.text}"
-
-
-Event: TypeAlias = Started | Step | TableDone | Note | Progress | Finished
+Event: TypeAlias = Started | Step | Progress | TableDone | Note | Finished
 
 Report: TypeAlias = Callable[[Event], None]
 """Takes the events as they happen. It must not raise, and must not keep the work waiting."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.rows import (
+    BackfillRow,
     ClauseRow,
     Direction,
     FamilyRow,
@@ -18,6 +19,7 @@ from shardctl.ledger.rows import (
     MonthRow,
     Origin,
     Run,
+    backfills,
     begun_tokens,
     families,
     months,
@@ -31,6 +33,7 @@ from shardctl.ledger.write import Ledger
 
 __all__ = [
     "VERSION",
+    "BackfillRow",
     "ClauseRow",
     "Direction",
     "FamilyRow",
@@ -41,6 +44,7 @@ __all__ = [
     "Run",
     "Sent",
     "WorkerLeases",
+    "backfills",
     "begun_tokens",
     "ensure",
     "families",

@@ -205,7 +205,9 @@ def _further_down(
     if not begun or script is None or not re.fullmatch(r"-\d+", target):
         return list(inner(heads, migration))
     left = int(target.removeprefix("-")) - begun
-    return list(script._downgrade_revs(f"-{left}", heads)) if left > 0 else []
+    if left <= 0:
+        return []
+    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
 
 
 def _undone_first(
@@ -275,7 +277,7 @@ def _of_alembic(context: Any) -> Request:
         elif isinstance(event, Note):
             log.info("%s", event.text)
         elif isinstance(event, Progress):
-            log.info("%s: %s", event.table, event)
+            log.info("%s: %s", event.table, event.text)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)

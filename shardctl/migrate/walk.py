@@ -68,9 +68,10 @@ class Walk:
         """
         lived(run.clauses, lessons_of(run.clauses, run.states), self.preparer.scratch)
         prepared = self.preparer.prepare(revision, function)
-        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        which = self.site.connection, run.revision, run.direction
+        rows, begun = ledger.rows_of(*which), ledger.backfills(*which)
         forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
-        return self._run(prepared, where_it_ran(self.site, forth, back, rows))
+        return self._run(prepared, where_it_ran(self.site, forth, back, rows, begun))
 
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)

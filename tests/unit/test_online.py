@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
-from shardctl.cli.progress import progress
 from shardctl.dialects import Size
 from shardctl.errors import ConfigError
 from shardctl.migrate.online.engine import Job, Limits, Online, online_of, size_of
@@ -14,7 +12,6 @@ from shardctl.migrate.online.gh_ost import GhOst
 from shardctl.migrate.online.leftovers import is_leftover
 from shardctl.migrate.online.pt_osc import PtOsc
 from shardctl.migrate.patience.restraint import restraint_of
-from shardctl.report import Progress
 
 URL = make_url("mysql+pymysql://dba:s3cret@db.example:3307/orders")
 
@@ -77,28 +74,6 @@ def test_a_table_is_the_tools_from_the_threshold_on() -> None:
     assert not online.takes(Size(1, 999))
     assert not online.takes(Size(1, None))
     assert not online.takes(None)
-
-
-def test_how_far_a_tool_is_is_a_line_or_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    events = [
-        Progress("t_order_202601", 45, "00:30 remain"),
-        Progress("t_order_202601", None, "Pausing because Threads_running=41."),
-    ]
-    for json_ in (False, True):
-        with progress(quiet=False, json=json_) as report:
-            for event in events:
-                report(event)
-    *lines, first, _ = capsys.readouterr().out.splitlines()
-    assert lines == [
-        "  t_order_202601: 45 %, 00:30 remain",
-        "  t_order_202601: Pausing because Threads_running=41.",
-    ]
-    assert json.loads(first) == {
-        "event": "progress",
-        "table": "t_order_202601",
-        "percent": 45,
-        "text": "00:30 remain",
-    }
 
 
 # -- pt-online-schema-change ---------------------------------------------------------------------

@@ -173,9 +173,10 @@ class Handover:
             reason = _said(hold)
             if reason and not job.pause.exists():
                 job.pause.touch()
-                self.site.report(report.Progress(self.member.table, None, f"paused: {reason}"))
-            elif not reason:
-                job.pause.unlink(missing_ok=True)
+                self._note(f"pauses: {reason}")
+            elif not reason and job.pause.exists():
+                job.pause.unlink()
+                self._note("goes on")
 
         command = self.engine.command(job)
         try:

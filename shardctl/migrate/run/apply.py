@@ -23,9 +23,9 @@ from shardctl.migrate.run.crew import Crew
 from shardctl.migrate.run.failure import Failures, once_free
 from shardctl.migrate.run.lanes import Lanes
 from shardctl.migrate.run.looks import Looks
-from shardctl.migrate.run.passage import Passage
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
 from shardctl.migrate.waves import WAVES, Wave, waves
 from shardctl.migrate.work import (
@@ -100,14 +100,14 @@ class Application:
         """
         members = self._members(table)
         meant = [member for member in members if member.month in self.course.months]
-        passage = self._passage(table, numbers, meant)
+        turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
         with Crew(partial(self._join, table), self._size) as crew:
             coming = deque(self._waves(table, meant))
             while coming and not self._is_behind_pause(coming[0]):
                 wave = coming.popleft()
-                turn = partial(passage.turn, False)
+                turn = partial(turns.take, False)
                 if not wave.fails_fast:
                     turn = partial(failures.counted, turn)
                 done = crew.through(wave.members, turn)
@@ -116,7 +116,7 @@ class Application:
                     # It has its second turn in the end; another is to go before the others.
                     coming.extendleft(reversed(self._waves(table, coming.popleft().members)))
             locked = [work.member for work in works if work.locked]
-            late = crew.through(locked, partial(failures.counted, partial(passage.turn, True)))
+            late = crew.through(locked, partial(failures.counted, partial(turns.take, True)))
         if still := [work.locked for work in late if work.locked]:
             failures.add("\n".join(still), once_free(self.revision))
         failures.raise_any()
@@ -136,7 +136,7 @@ class Application:
         tables = [member.table for member in waiting]
         return outcome_of(self.revision, self.shown, works, tables)
 
-    def _passage(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Passage:
+    def _turns(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Turns:
         site = self.site
         telling = Telling(site.report, self.revision, self.shown)
         attempts = Attempts(
@@ -152,7 +152,7 @@ class Application:
         for key, row in self._rows().items():
             rows[row.table][key] = row
         looks = Looks(site, members)
-        return Passage(attempts, self.steps, table, numbers, looks, rows, self.confined)
+        return Turns(attempts, self.steps, table, numbers, looks, rows, self.confined)
 
     def _join(self, table: str, place: int) -> AbstractContextManager[Sender]:
         return sender(

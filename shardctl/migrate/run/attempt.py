@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.online import alter as online
 from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.backfill import Backfill
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     MonthFailed,
@@ -76,6 +78,10 @@ class Attempts:
         """
         if step.refused:
             raise self._refused(sender, member, step, step.refused)
+        clause = self.clauses[step.numbers[0]]
+        if clause.chunks is not None:
+            self._backfill(sender, member, step)
+            return
         dialect = self.site.database.dialect
         for pause in (*self.gate.restraint.pauses(), None):
             try:
@@ -181,6 +187,13 @@ class Attempts:
                 raise MonthFailed(told, way_on) from error
 
         return alter
+
+    def _backfill(self, sender: Sender, member: Member, step: Step) -> None:
+        tell = partial(self.telling, member, step)
+        held_by = partial(self._held_by, sender, member, step)
+        with self.lanes.taken(heavy=True):
+            backfill = Backfill(self.site, self.gate, sender, tell, held_by)
+            backfill.carry_out(member, step.numbers[0], self.clauses)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
