@@ -12,14 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Statement
-from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
-from shardctl.migrate.online import alter as online
-from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.backfill import Backfill
+from shardctl.migrate.run.by_tool import ByTool
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     MonthFailed,
@@ -123,70 +121,18 @@ class Attempts:
         heavy = data or (step.algorithm is not None and step.algorithm.rebuilds)
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
-            if tool := self._tool(member, step):
-                alter = self._handed_over(tool, sender, member, table, step, needed)
-                by_tool = replace(step, algorithm=Algorithm(tool.engine))
-                return sender.recorded(record, step.numbers, alter), by_tool
+            by_tool = ByTool(self.site, self.gate, self.telling)
+            if not _is_template(member) and (tool := by_tool.of(member, step)):
+                alteration = self._alteration(sender.connection, member, step)
+                alter = partial(
+                    by_tool.alter, tool, alteration, sender, member, table, step, needed
+                )
+                carried_out = replace(step, algorithm=Algorithm(tool.engine))
+                return sender.recorded(record, step.numbers, alter), carried_out
             statements = self._statements(sender.connection, member, step)
             if data:
                 return sender.data(member.table, step.numbers, statements), step
             return sender.structure(record, member.table, step.numbers, statements), step
-
-    def _tool(self, member: Member, step: Step) -> Online | None:
-        """The tool that is to do a step, as it rebuilds a big table; None: the server does it."""
-        tool = self.gate.restraint.online
-        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
-        if tool is None or not rebuilds or _is_template(member):
-            return None
-        with self.site.reading() as connection:
-            size = self.site.database.dialect.sizes(connection, [member.table]).get(member.table)
-        return tool if tool.takes(size) else None
-
-    def _handed_over(
-        self,
-        tool: Online,
-        sender: Sender,
-        member: Member,
-        table: str,
-        step: Step,
-        needed: Callable[[], bool],
-    ) -> Callable[[], None]:
-        """What has a tool do a step; a failure is the month's, and is recorded as such."""
-        alteration = self._alteration(sender.connection, member, step)
-
-        def alive() -> None:
-            sender.lease.check()
-            sender.connection.exec_driver_sql("SELECT 1")
-            with self.site.reading() as connection:
-                connection.exec_driver_sql("SELECT 1")
-
-        def alter() -> None:
-            try:
-                online.alter(
-                    tool,
-                    self.site,
-                    member,
-                    alteration.specifications(member.table),
-                    zone=self.site.zone(table),
-                    limits=online.limits_of(self.gate.restraint),
-                    interrupt=self.gate.interrupt,
-                    alive=alive,
-                    hold=lambda: "",
-                )
-            except KeyboardInterrupt:
-                if self.gate.interrupt.pressed and needed():
-                    self._ended(sender, member, step)
-                raise
-            except StepFailed as error:
-                told, _, way_on = str(error).partition("\n")
-                self.telling(member, step, "failed", detail=told)
-                if needed():
-                    sender.lease.ledger.ended_clauses(
-                        sender.connection, *sender.run, step.numbers, member.table
-                    )
-                raise MonthFailed(told, way_on) from error
-
-        return alter
 
     def _backfill(self, sender: Sender, member: Member, step: Step) -> None:
         tell = partial(self.telling, member, step)
@@ -227,9 +173,7 @@ class Attempts:
 
     def _ended(self, sender: Sender, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender.lease.ledger.ended_clauses(
-            sender.connection, *sender.run, step.numbers, member.table
-        )
+        sender.ended(member.table, step.numbers)
         self.telling(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
 
     def held_up(self, error: DBAPIError) -> bool:

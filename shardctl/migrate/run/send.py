@@ -113,6 +113,10 @@ class Sender:
                 self._done(table, numbers, begun, rows)
         return time.monotonic() - begun
 
+    def ended(self, table: str, numbers: Collection[int]) -> None:
+        """Record that DDL clauses that were begun have ended without effect."""
+        self.lease.ledger.ended_clauses(self.connection, *self.run, numbers, table)
+
     def _send(self, statements: Sequence[Statement]) -> int:
         mark = f"shardctl {self.token}"
         return sum(max(execute(self.connection, one, mark), 0) for one in statements)
