@@ -26,7 +26,8 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Says which servers the suite will run on, and installs MariaDB where it may (Debian, as root).
+# Says which servers the suite will run on, and installs MariaDB and the Percona Toolkit where it
+# may (Debian, as root).
 servers: $(READY)
 	@$(BIN)/python -m tests.servers
 

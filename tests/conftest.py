@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 
 from tests.nursery import Nursery, opened
-from tests.servers import FLAVOURS, Server, Unusable, acquire, missing
+from tests.servers import FLAVOURS, NO_TOOL, Server, Unusable, acquire, has_tool, missing
 
 # Two processes share two cores with two servers: an example that took long has proved nothing.
 hypothesis.settings.register_profile("shardctl", deadline=None)
@@ -45,6 +45,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         for flavour in FLAVOURS:
             if flavour not in _servers(session.config):
                 pytest.exit(missing(flavour), returncode=pytest.ExitCode.USAGE_ERROR)
+        if not has_tool():
+            pytest.exit(NO_TOOL, returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,6 +122,13 @@ def url(request: pytest.FixtureRequest) -> str:
     """An empty database on SQLite, MySQL and MariaDB."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def pt_osc() -> None:
+    """pt-online-schema-change is there."""
+    if not has_tool():
+        pytest.skip(NO_TOOL)
 
 
 @pytest.fixture(scope="session")

@@ -75,11 +75,15 @@ def restrained(
     lock_retries: int,
     window: str | None,
     max_threads_running: int | None,
-    max_lag: int | None,
-    replicas: Sequence[str] | None,
-    lock_wait_long: int,
+    *,
+    max_lag: int | None = None,
+    replicas: Sequence[str] | None = None,
+    lock_wait_long: int = 60,
+    online: str | None = None,
+    online_from: str | None = None,
 ) -> Restraint:
     """What the options say of holding back."""
+    from shardctl.migrate.online.engine import online_of
     from shardctl.migrate.patience.restraint import Restraint
     from shardctl.migrate.patience.window import Window
 
@@ -92,6 +96,7 @@ def restrained(
         max_lag=max_lag,
         replicas=tuple(replicas or ()),
         lock_wait_long=lock_wait_long,
+        online=online_of(online, online_from),
     )
 
 
@@ -103,7 +108,7 @@ def steered(
     jobs: int,
     rebuild_jobs: int,
     max_failures: int,
-    let_rebuild: str | None,
+    let_rebuild: str | None = None,
 ) -> Course:
     """What the options say of how far to go, and how fast."""
     from shardctl.migrate.course import Course, wave_named

@@ -79,6 +79,21 @@ ReplicaUrls: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+OnlineEngine: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--online",
+        metavar="pt-osc|gh-ost",
+        help="Have this tool rebuild big tables, while they are read and written.",
+    ),
+]
+OnlineFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="A table of this size or more is big (data and indexes); 1GiB unless given.",
+    ),
+]
 Only: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -28,12 +28,13 @@ from shardctl.ledger import Direction, Run
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
+from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking
 from shardctl.migrate.work import Outcome, Revision
-from shardctl.report import Event, Note, Report, Step
+from shardctl.report import Event, Note, Progress, Report, Step
 
 ATTRIBUTE = "shardctl"
 """Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
@@ -102,6 +103,8 @@ def _run(
         migration = context.get_context()
         inner = migration._migrations_fn  # private, but the only way in
         command = getattr(inner, "__name__", "")
+        if (online := request.restraint.online) is not None:
+            ready(online, database)
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
@@ -273,6 +276,8 @@ def _of_alembic(context: Any) -> Request:
                 log.info("%s: %s: %s", event.table, event.state, event.detail or sql)
         elif isinstance(event, Note):
             log.info("%s", event.text)
+        elif isinstance(event, Progress):
+            log.info("%s: %s", event.table, event.text)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)

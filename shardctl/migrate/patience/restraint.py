@@ -9,6 +9,7 @@ from typing import Final
 
 from shardctl.dialects import LOCK_WAIT
 from shardctl.errors import ConfigError
+from shardctl.migrate.online.engine import Online, online_of
 from shardctl.migrate.patience.window import Window
 
 LOCK_RETRIES: Final = 3
@@ -40,6 +41,7 @@ class Restraint:
             those that the server names.
         lock_wait_long: how long a statement that builds or rebuilds a big table waits at its
             end, in seconds; at its beginning, `lock_wait` counts (see `long_wait`).
+        online: the tool that rebuilds big tables; None: the server does.
 
     Raises:
         ConfigError: a number is too small.
@@ -52,6 +54,7 @@ class Restraint:
     max_lag: int | None = None
     replicas: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
     lock_wait_long: int = LOCK_WAIT_LONG
+    online: Online | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -103,4 +106,9 @@ def restraint_of(words: Mapping[str, str]) -> Restraint:
                 raise ConfigError(f"{name}={words[name]}: it is a number")
             numbers[name] = int(words[name])
     window = Window.parse(words["window"]) if "window" in words else None
-    return Restraint(**numbers, window=window, replicas=tuple(words.get("replica", "").split()))
+    return Restraint(
+        **numbers,
+        window=window,
+        replicas=tuple(words.get("replica", "").split()),
+        online=online_of(words.get("online"), words.get("online_from")),
+    )

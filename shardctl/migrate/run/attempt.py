@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Clause
+from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Statement
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
@@ -19,6 +19,7 @@ from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.long_wait import Sizes, longer_wait, may_be_long
 from shardctl.migrate.run.backfill import Backfill
+from shardctl.migrate.run.by_tool import ByTool
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     MonthFailed,
@@ -87,7 +88,7 @@ class Attempts:
         dialect = self.site.database.dialect
         for pause in (*self.gate.restraint.pauses(), None):
             try:
-                seconds = self._once(sender, record, member, table, step)
+                seconds, carried_out = self._once(sender, record, member, table, step, needed)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
@@ -110,25 +111,43 @@ class Attempts:
                 held = self._held_by(sender, member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
-                self.telling(member, step, "run", seconds=seconds)
+                self.telling(member, carried_out, "run", seconds=seconds)
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
 
     def _once(
-        self, sender: Sender, record: Record, member: Member, table: str, step: Step
-    ) -> float:
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> tuple[float, Step]:
+        """Carry a step out; how long that took, in seconds, and how it was done."""
         data = self.clauses[step.numbers[0]].data
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
         heavy = data or rebuilds or bool(step.refused)
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
+            by_tool = ByTool(self.site, self.gate, self.telling)
+            if not _is_template(member) and (tool := by_tool.of(member, step)):
+                alteration = self._alteration(sender.connection, member, step)
+                alter = partial(
+                    by_tool.alter, tool, alteration, sender, member, table, step, needed
+                )
+                carried_out = replace(step, algorithm=Algorithm(tool.engine))
+                statement = alteration.joined(member.table, None).sql
+                seconds = sender.recorded(record, step.numbers, statement, alter)
+                return seconds, carried_out
             statements = self._statements(sender.connection, member, step)
             if data:
-                return sender.data(member.table, step.numbers, statements)
+                return sender.data(member.table, step.numbers, statements), step
             with self._waiting(sender, member, step):
-                return sender.structure(record, member.table, step.numbers, statements)
+                seconds = sender.structure(record, member.table, step.numbers, statements)
+            return seconds, step
 
     def _waiting(self, sender: Sender, member: Member, step: Step) -> AbstractContextManager[None]:
         """Around a statement that may take long: it is not to be lost at its end."""
@@ -203,9 +222,7 @@ class Attempts:
 
     def _ended(self, sender: Sender, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender.lease.ledger.ended_clauses(
-            sender.connection, *sender.run, step.numbers, member.table
-        )
+        sender.ended(member.table, step.numbers)
         self.telling(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
 
     def held_up(self, error: DBAPIError) -> bool:

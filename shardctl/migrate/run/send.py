@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -89,10 +89,18 @@ class Sender:
             with self.dialect.transaction(self.connection):
                 self._send(statements)
                 return self._done(table, numbers, begun, text_of(statements))
+        statement = text_of(statements)
+        return self.recorded(record, numbers, statement, lambda: self._send(statements))
+
+    def recorded(
+        self, record: Record, numbers: Sequence[int], statement: str, act: Callable[[], object]
+    ) -> float:
+        """Carry out a step whose DDL commits itself; how long it took, in seconds."""
+        begun = time.monotonic()
         record.begun.update(numbers)
-        self._send(statements)
+        act()
         seconds = time.monotonic() - begun
-        record.sent.append(Sent(tuple(numbers), seconds, text_of(statements)))
+        record.sent.append(Sent(tuple(numbers), seconds, statement))
         return seconds
 
     def data(self, table: str, numbers: Sequence[int], statements: Sequence[Statement]) -> float:
@@ -108,6 +116,10 @@ class Sender:
                 rows = self._send(statements)
                 self._done(table, numbers, begun, text_of(statements), rows)
         return time.monotonic() - begun
+
+    def ended(self, table: str, numbers: Collection[int]) -> None:
+        """Record that DDL clauses that were begun have ended without effect."""
+        self.lease.ledger.ended_clauses(self.connection, *self.run, numbers, table)
 
     def _send(self, statements: Sequence[Statement]) -> int:
         mark = f"shardctl {self.token}"
