@@ -1,4 +1,8 @@
-"""Commands that are killed at a chosen statement, and what they had written until then."""
+"""Commands that are killed at a chosen statement, and what they had written until then.
+
+A command is a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`, and
+`now(year, month, day)`.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials:
-    """Commands of one project, each in a process of its own."""
+    """Commands of one project; what is killed is a process of its own."""
 
     nursery: Nursery
     folder: Path
@@ -53,8 +57,6 @@ class Trials:
         """Run a command.
 
         Args:
-            command: a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`,
-                and `now(year, month, day)`.
             kill_at: the writing statement or the file put in its place, counted from 0, before
                 which the process is killed.
         """
@@ -88,6 +90,10 @@ class Trials:
         trial = self.run(command)
         assert trial.exit_code == 0
         return trial
+
+    def again(self, command: str) -> None:
+        """Run a command that nothing disturbs here: a process of its own costs as much again."""
+        _carry_out(self.folder, command)
 
     def killed(
         self,
@@ -142,11 +148,15 @@ def _main(asked: dict[str, object]) -> None:
             write(f"{name} {arguments[0]}")
 
     event.listen(Engine, "before_cursor_execute", before)
-    config = shardctl.load(Path(str(asked["folder"])) / "shardctl.toml")
+    sys.addaudithook(audit)
+    _carry_out(Path(str(asked["folder"])), str(asked["command"]))
+
+
+def _carry_out(folder: Path, command: str) -> None:
+    config = shardctl.load(folder / "shardctl.toml")
     names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
     names["Course"] = Course
-    sys.addaudithook(audit)
-    eval(str(asked["command"]), names | {"now": partial(datetime, tzinfo=UTC)})
+    eval(command, names | {"now": partial(datetime, tzinfo=UTC)})
 
 
 if __name__ == "__main__":

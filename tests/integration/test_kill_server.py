@@ -59,5 +59,5 @@ def test_an_upgrade_whose_server_is_killed_is_finished_by_the_next(
         for at in (ours[1], ours[len(ours) // 2], ours[-1], moves):
             reset(project)
             trials.crashed(UPGRADE, own, at=at)
-            trials.through(UPGRADE)
+            trials.again(UPGRADE)
             assert State.of(project) == expected, at

@@ -477,13 +477,13 @@ def test_clauses_that_are_sent_together_survive_a_kill_together(
             project.sql(TABLE.format(table=table))
             project.sql(f"INSERT INTO {table} (order_id) VALUES ('a')")
 
-    trials.through(upgrade)
+    trials.again(upgrade)
     expected = project.structures("t_order", *MONTHS)
     interrupted = set[int]()
     for words in trials.killed(upgrade, every=7, before=reset):
         begun = [row for row in project.ledger_rows("r1").values() if not row.done]
         interrupted.add(len(begun))
-        trials.through(upgrade)
+        trials.again(upgrade)
         assert project.structures("t_order", *MONTHS) == expected, words
         rows = project.ledger_rows("r1")
         assert rows.keys() == {(n, t) for n in range(4) for t in ("t_order", *MONTHS)}, words
