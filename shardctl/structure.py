@@ -118,6 +118,8 @@ class Structure:
         Args:
             names: from a table's real name to the word that stands for it in all months.
         """
+        if not self.foreign_keys:
+            return self
         keys = tuple(
             replace(key, table=names.get(key.table, key.table)) for key in self.foreign_keys
         )

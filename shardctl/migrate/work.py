@@ -106,9 +106,7 @@ def work_of(
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
-    recorded = {
-        number for number, table in rows if table == member.table and rows[number, table].done
-    }
+    recorded = recorded_of(rows, member.table, len(clauses))
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
@@ -121,6 +119,16 @@ def work_of(
     ]
     found = [number for number in structural if number in had and number not in recorded]
     return Work(member, tuple(todo), tuple(found))
+
+
+def recorded_of(
+    rows: Mapping[tuple[int, str], ClauseRow], table: str, count: int
+) -> frozenset[int]:
+    """The numbers of the clauses, of so many, that the ledger has as done on a table."""
+    if not rows:
+        return frozenset()
+    found = {number: rows.get((number, table)) for number in range(count)}
+    return frozenset(number for number, row in found.items() if row and row.done)
 
 
 @dataclass(frozen=True, slots=True)

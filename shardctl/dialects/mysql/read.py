@@ -11,7 +11,7 @@ differ in one of these alone read as equal. Triggers are no part of a structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,23 +62,42 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
 def structures(
     connection: Connection, server: Server, tables: Collection[str]
 ) -> dict[str, Structure]:
-    """How tables look (see `Dialect.structures`)."""
+    """How tables look (see `Dialect.structures`).
+
+    Tables of which information_schema tells the same, word for word, share one structure.
+    """
     if not tables:
         return {}
     read = _rows(connection, server, tables)
-    found = {
-        table: Structure(
-            columns=_columns(read["columns"][table], server),
-            indexes=_indexes(read["indexes"][table], server),
-            checks=_checks(read["checks"][table], server),
-            foreign_keys=_foreign_keys(read["keys"][table], read["rules"][table]),
-            options=_options(head),
-            partitions=_partitions(read["partitions"][table]),
-        )
-        for table, (head,) in read["tables"].items()
-    }
+    known: dict[object, Structure] = {}
+    found: dict[str, Structure] = {}
+    for table in read["tables"]:
+        own = {part: rows[table] for part, rows in read.items()}
+        # A foreign key to the own table is told by its name.
+        key = table if own["keys"] else tuple(map(_words, own.values()))
+        if key not in known:
+            known[key] = _structure(own, server)
+        found[table] = known[key]
     found |= hidden.completed(connection, found)
     return {table: _without_implied_names(structure) for table, structure in found.items()}
+
+
+def _words(rows: Iterable[Row[Any]]) -> frozenset[tuple[Any, ...]]:
+    """Rows without the name of their table, which is the first."""
+    return frozenset(tuple(row)[1:] for row in rows)
+
+
+def _structure(read: Mapping[str, Sequence[Row[Any]]], server: Server) -> Structure:
+    """One table, from the rows of each part."""
+    (head,) = read["tables"]
+    return Structure(
+        columns=_columns(read["columns"], server),
+        indexes=_indexes(read["indexes"], server),
+        checks=_checks(read["checks"], server),
+        foreign_keys=_foreign_keys(read["keys"], read["rules"]),
+        options=_options(head),
+        partitions=_partitions(read["partitions"]),
+    )
 
 
 def _rows(connection: Connection, server: Server, tables: Collection[str]) -> dict[str, Rows]:
@@ -221,6 +240,8 @@ def _without_implied_names(structure: Structure) -> Structure:
     Such an index bears the foreign key's name, which is another in each month.
     """
     implied = {(key.name, key.columns) for key in structure.foreign_keys}
+    if not implied:
+        return structure
     indexes = list(structure.indexes)
     taken: set[str] = set()
     for number, index in enumerate(indexes):

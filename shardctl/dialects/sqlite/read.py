@@ -45,7 +45,7 @@ def definition(connection: Connection, table: str) -> Definition:
 
 
 def structures(connection: Connection, tables: Collection[str]) -> dict[str, Structure]:
-    """How tables look, in one query."""
+    """How tables look, in one query; tables of the same text share one structure."""
     wanted = frozenset(tables)
     creates: dict[str, str] = {}
     indexes: dict[str, list[CreateIndex]] = {}
@@ -59,10 +59,16 @@ def structures(connection: Connection, tables: Collection[str]) -> dict[str, Str
             creates[table] = sql
         elif kind == "index" and (index := create_index(sql)):
             indexes.setdefault(table, []).append(index)
-    return {
-        table: describe(table, create_table(sql), indexes.get(table, ()), names)
-        for table, sql in creates.items()
-    }
+    known: dict[str, Structure] = {}
+    found: dict[str, Structure] = {}
+    for table, sql in creates.items():
+        # The table's own name further down in the text may be a value, or what a key refers to.
+        alike = sql.count(table) == 1 and table not in indexes
+        key = sql.replace(table, "") if alike else table
+        if key not in known:
+            known[key] = describe(table, create_table(sql), indexes.get(table, ()), names)
+        found[table] = known[key]
+    return found
 
 
 def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:

@@ -16,7 +16,7 @@ from itertools import groupby
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.dialects import Definition
-from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.locate import Details, Lesson
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.trial import Numbers, Step, Trial
 from shardctl.structure import Key
@@ -47,9 +47,7 @@ class Steps:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     texts: Mapping[str, Sequence[Definition | None]]
-    known: dict[tuple[Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
-        default_factory=dict
-    )
+    known: dict[tuple[Numbers, Details], tuple[Step, ...]] = field(default_factory=dict)
 
     def apart(self, numbers: Numbers) -> tuple[Step, ...]:
         """One step a clause."""
@@ -67,7 +65,7 @@ class Steps:
         """
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
-        key = numbers, frozenset(live.items())
+        key = numbers, live
         if key not in self.known:
             lesson = self.lessons[self.clauses[numbers[0]].table]
             end = self.after(numbers, live)
@@ -88,7 +86,7 @@ class Steps:
         between = set(lesson.clauses[first : last + 1]).difference(numbers)
         if any(not self.clauses[number].data for number in between):
             return None
-        return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
+        return lesson.stages[last + 1] if lesson.stages[first] == live else None
 
     def _tried(self, trial: Trial, numbers: Numbers, end: Details | None) -> tuple[Step, ...]:
         if end is not None and len(numbers) == 1:
@@ -96,7 +94,7 @@ class Steps:
         end = end or trial.end([(number,) for number in numbers])
         if end is None:  # the copy does not tell: then the table itself is to
             return self.apart(numbers)
-        for grouping in self._groupings(numbers, touches(trial.lesson)):
+        for grouping in self._groupings(numbers, trial.lesson.touched):
             if steps := trial.grouped(grouping, end):
                 return steps
         return trial.judged(self.apart(numbers))
