@@ -140,7 +140,7 @@ class Difference:
     found: object | None
 
     def __str__(self) -> str:
-        what = _title(self.key)
+        what = title(self.key)
         if self.found is None:
             return f"{what} missing"
         if self.expected is None:
@@ -201,7 +201,8 @@ def from_data(data: Any) -> Structure | None:
     )
 
 
-def _title(key: Key) -> str:
+def title(key: Key) -> str:
+    """What an element, or a detail of it, is called."""
     match key:
         case ("order",):
             return "order of columns"

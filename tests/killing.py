@@ -22,6 +22,7 @@ import shardctl
 from shardctl.lifecycle.adopt import adopt
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
+from shardctl.migrate.plan import saved
 from tests.nursery import Nursery
 
 _WRITES = re.compile(
@@ -50,11 +51,10 @@ class Trials:
     def run(self, command: str, *, kill_at: int | None = None) -> Trial:
         """Run a command.
 
-        Args:
-            command: a Python expression on `config`, `commands`, `premake`, `adopt`, and
-                `now(year, month, day)`.
-            kill_at: the writing statement or the file put in its place, counted from 0, before
-                which the process is killed.
+            Args:
+        XX
+                kill_at: the writing statement or the file put in its place, counted from 0, before
+                    which the process is killed.
         """
         asked = {"folder": str(self.folder), "command": command, "kill_at": kill_at}
         child = self.nursery.start("tests.killing", json.dumps(asked))
@@ -117,6 +117,7 @@ def _main(asked: dict[str, object]) -> None:
     event.listen(Engine, "before_cursor_execute", before)
     config = shardctl.load(Path(str(asked["folder"])) / "shardctl.toml")
     names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
+    names["load"] = lambda file: saved.load(Path(file))
     sys.addaudithook(audit)
     eval(str(asked["command"]), names | {"now": partial(datetime, tzinfo=UTC)})
 

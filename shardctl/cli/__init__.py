@@ -22,6 +22,7 @@ from shardctl.cli.demo import demo
 from shardctl.cli.downgrade import downgrade
 from shardctl.cli.history import history
 from shardctl.cli.init import init
+from shardctl.cli.plan import plan
 from shardctl.cli.premake import premake
 from shardctl.cli.revision import revision
 from shardctl.cli.session import Session, session
@@ -36,7 +37,7 @@ INTERRUPTED = 130
 
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
-    *(init, adopt, revision, upgrade, downgrade, current, history, stamp),
+    *(init, adopt, revision, plan, upgrade, downgrade, current, history, stamp),
     *(premake, status, check, where, demo),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from shardctl.dialects.sqlite.describe import describe
-from shardctl.dialects.sqlite.parse import CreateIndex, CreateTable, create_index, create_table
+from shardctl.dialects.sqlite.parse import CreateIndex, create_index, create_table
 from shardctl.dialects.sqlite.text import quote
 from shardctl.dialects.values import Definition, Size
 from shardctl.structure import Structure
@@ -24,9 +24,8 @@ WHERE sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid""
 _TEXTS_OF_ONE = """\
 SELECT type, sql FROM sqlite_master
 WHERE tbl_name = ? AND sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid"""
-_BYTES = """\
-SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name
-WHERE s.aggregate = TRUE GROUP BY m.tbl_name"""
+_BYTES = "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"
+_TREES = "SELECT name, tbl_name FROM sqlite_master WHERE rootpage > 0"
 
 
 def table_names(connection: Connection) -> tuple[str, ...]:
@@ -77,10 +76,11 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     A rowid higher than the file has bytes is an ID of the application's own: it tells nothing
     of the number of rows, and neither does a table WITHOUT ROWID.
     """
+    wanted = frozenset(tables)
     creates = {
-        table: create_table(sql)
+        table: sql
         for kind, table, sql in connection.exec_driver_sql(_TEXTS)
-        if kind == "table" and table in set(tables)
+        if kind == "table" and table in wanted
     }
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     file = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
@@ -88,15 +88,19 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     if connection.exec_driver_sql(
         "SELECT sqlite_compileoption_used('ENABLE_DBSTAT_VTAB')"
     ).scalar_one():
-        used = {row[0]: row[1] for row in connection.exec_driver_sql(_BYTES)}
+        # Joined here: SQLite goes through the whole file once for each tree.
+        table_of = {row[0]: row[1] for row in connection.exec_driver_sql(_TREES)}
+        for name, held in connection.exec_driver_sql(_BYTES):
+            table = table_of.get(name, name)
+            used[table] = used.get(table, 0) + held
     return {
-        table: Size(_rows(connection, table, create, file), used.get(table))
-        for table, create in creates.items()
+        table: Size(_rows(connection, table, sql, file), used.get(table))
+        for table, sql in creates.items()
     }
 
 
-def _rows(connection: Connection, table: str, create: CreateTable, file: int) -> int | None:
-    if not create.has_rowid:
+def _rows(connection: Connection, table: str, create: str, file: int) -> int | None:
+    if "without" in create.lower() and not create_table(create).has_rowid:
         return None
     sql = f"SELECT max(_rowid_) FROM {quote(table)}"
     highest: int = connection.exec_driver_sql(sql).scalar_one() or 0
