@@ -53,7 +53,7 @@ def agree(saved: Plan, now: Plan, site: Site) -> None:
         raise PlanChanged(
             "\n  ".join(
                 [
-                    "the plan does not hold any more, nothing of it was run; make a new one with "
+                    "the plan does not hold any more, nothing was run; make a new one with "
                     "shardctl plan --out:",
                     *unlike[:_SHOWN],
                     *more,
