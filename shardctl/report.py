@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -51,6 +52,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something that takes long has come on one table.
+
+    Attributes:
+        table: the physical table.
+        percent: from 0 to 100; None where that cannot be told.
+        text: the same in words, such as `15,000 rows of about 40,000`.
+    """
+
+    table: str
+    percent: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableDone:
     """One table is through with the work that was started."""
 
@@ -77,7 +93,7 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Started | Step | TableDone | Note | Finished
+Event: TypeAlias = Started | Step | Progress | TableDone | Note | Finished
 
 Report: TypeAlias = Callable[[Event], None]
 """Takes the events as they happen. It must not raise, and must not keep the work waiting."""
@@ -85,3 +101,14 @@ Report: TypeAlias = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Tell nobody: the default of library functions."""
+
+
+def in_turn(report: Report) -> Report:
+    """The same, for events of several threads: it is given one after another."""
+    turn = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with turn:
+            report(event)
+
+    return tell

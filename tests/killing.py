@@ -22,8 +22,10 @@ import shardctl
 from shardctl.lifecycle.adopt import adopt
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
 from shardctl.migrate.plan import saved
 from tests.nursery import Nursery
+from tests.servers import Own
 
 _WRITES = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?"
@@ -51,10 +53,11 @@ class Trials:
     def run(self, command: str, *, kill_at: int | None = None) -> Trial:
         """Run a command.
 
-            Args:
-        XX
-                kill_at: the writing statement or the file put in its place, counted from 0, before
-                    which the process is killed.
+        Args:
+            command: a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`,
+                `load(file)` for a plan, and `now(year, month, day)`.
+            kill_at: the writing statement or the file put in its place, counted from 0, before
+                which the process is killed.
         """
         asked = {"folder": str(self.folder), "command": command, "kill_at": kill_at}
         child = self.nursery.start("tests.killing", json.dumps(asked))
@@ -62,6 +65,24 @@ class Trials:
         killed = child.wait() == -signal.SIGKILL
         assert killed or not err, err
         return Trial(killed, child.wait(), tuple(json.loads(line) for line in out.splitlines()))
+
+    def crashed(self, command: str, server: Own, *, at: int) -> tuple[str, ...]:
+        """Run a command in whose midst the server is killed, and start that again.
+
+        Args:
+            at: the writing statement before which it is killed, counted from 0.
+
+        Returns:
+            What the command had written; its process must have ended by itself, with an error.
+        """
+        asked = {"folder": str(self.folder), "command": command, "kill_at": at}
+        asked["server"] = server.process.pid
+        child = self.nursery.start("tests.killing", json.dumps(asked))
+        out, err = child.communicate()
+        assert (child.wait(), bool(err)) == (1, True)
+        server.process.wait()
+        server.restart()
+        return tuple(json.loads(line) for line in out.splitlines())
 
     def through(self, command: str) -> Trial:
         """Run a command that nothing disturbs."""
@@ -98,13 +119,20 @@ class Trials:
 
 
 def _main(asked: dict[str, object]) -> None:
-    main, writes = threading.get_ident(), count()
+    writes, turn = count(), threading.Lock()
 
     def write(what: str) -> None:
-        if threading.get_ident() == main:
+        if threading.current_thread().name == "shardctl heartbeat":
+            return
+        with turn:
             if next(writes) == asked["kill_at"]:
-                os.kill(os.getpid(), signal.SIGKILL)
+                kill()
             os.write(1, json.dumps(" ".join(what.split())[:80]).encode() + b"\n")
+
+    def kill() -> None:
+        """The server, where its process is named; what is asked of it then fails."""
+        server = asked.get("server")
+        os.kill(os.getpid() if server is None else int(str(server)), signal.SIGKILL)
 
     def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if _WRITES.match(statement):
@@ -118,6 +146,7 @@ def _main(asked: dict[str, object]) -> None:
     config = shardctl.load(Path(str(asked["folder"])) / "shardctl.toml")
     names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
     names["load"] = lambda file: saved.load(Path(file))
+    names["Course"] = Course
     sys.addaudithook(audit)
     eval(str(asked["command"]), names | {"now": partial(datetime, tzinfo=UTC)})
 

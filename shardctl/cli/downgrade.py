@@ -7,16 +7,23 @@ from typing import Annotated
 
 import typer
 
-from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.migration import migrate, restrained, steered
 from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
     DryRun,
+    Except,
+    FailFast,
     InWindow,
+    Jobs,
     LockRetries,
     LockWait,
+    MaxFailures,
     MaxThreadsRunning,
+    Only,
+    PauseAfter,
+    RebuildJobs,
     session,
 )
 
@@ -40,6 +47,13 @@ def downgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    only: Only = None,
+    except_: Except = None,
+    pause_after: PauseAfter = None,
+    jobs: Jobs = 2,
+    rebuild_jobs: RebuildJobs = 1,
+    max_failures: MaxFailures = 3,
+    fail_fast: FailFast = False,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -57,5 +71,13 @@ def downgrade(
         partial(commands.downgrade, target=target),
         allow_destructive=allow_destructive,
         restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        course=steered(
+            only,
+            except_,
+            pause_after,
+            jobs=jobs,
+            rebuild_jobs=rebuild_jobs,
+            max_failures=0 if fail_fast else max_failures,
+        ),
         json=json,
     )

@@ -13,6 +13,7 @@ from shardctl.report import Event, Report, Step
 
 if TYPE_CHECKING:
     from shardctl.migrate.commands import Migration
+    from shardctl.migrate.course import Course
     from shardctl.migrate.patience.restraint import Restraint
 
 
@@ -25,6 +26,7 @@ class Command(Protocol):
         *,
         allow_destructive: bool,
         restraint: Restraint,
+        course: Course,
         report: Report,
     ) -> Migration: ...
 
@@ -35,6 +37,7 @@ def migrate(
     *,
     allow_destructive: bool,
     restraint: Restraint,
+    course: Course,
     json: bool,
 ) -> None:
     """Carry revisions out or take them back, and show it as it happens."""
@@ -50,6 +53,7 @@ def migrate(
             config,
             allow_destructive=allow_destructive,
             restraint=restraint,
+            course=course,
             report=report,
         )
     totals = _totals(done, events)
@@ -67,6 +71,23 @@ def restrained(
     return Restraint(lock_wait, lock_retries, hours, max_threads_running)
 
 
+def steered(
+    only: str | None,
+    excepted: str | None,
+    pause_after: str | None,
+    *,
+    jobs: int,
+    rebuild_jobs: int,
+    max_failures: int,
+) -> Course:
+    """What the options say of how far to go, and how fast."""
+    from shardctl.migrate.course import Course, wave_named
+    from shardctl.migrate.selection import Selection
+
+    wave = None if pause_after is None else wave_named(pause_after)
+    return Course(Selection.parse(only, excepted), wave, jobs, rebuild_jobs, max_failures)
+
+
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
     run = [event for event in events if isinstance(event, Step) and event.state == "run"]
     return {
@@ -74,6 +95,7 @@ def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
         "changes": sum(1 + len(step.further) for step in run),
         "tables": len({step.table for step in run}),
         "found": sum(isinstance(event, Step) and event.state == "found" for event in events),
+        "waiting": sum(len(outcome.waiting) for outcome in done.outcomes),
     }
 
 
@@ -82,4 +104,7 @@ def _text(totals: dict[str, int]) -> str:
         return "nothing to do"
     made = f"{count(totals['changes'], 'change')} made on {count(totals['tables'], 'table')}"
     found = f", {totals['found']} found there already" if totals["found"] else ""
-    return f"{count(totals['revisions'], 'revision')}: {made}{found}"
+    done = f"{count(totals['revisions'], 'revision')}: {made}{found}"
+    if not totals["waiting"]:
+        return done
+    return f"{done}; {count(totals['waiting'], 'month')} waiting: run upgrade to go on"

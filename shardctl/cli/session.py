@@ -52,6 +52,42 @@ MaxThreadsRunning: TypeAlias = Annotated[
         help="Begin no statement while more sessions than this are at work on the server.",
     ),
 ]
+Only: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MONTHS",
+        help="Only these months, such as 202001..202512,202603; the revision stays unfinished.",
+    ),
+]
+Except: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--except", metavar="MONTHS", help="All months but these, likewise."),
+]
+PauseAfter: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAVE",
+        help="Stop after this wave: template, future, canary (the coldest month with rows), "
+        "history. The next run goes on.",
+    ),
+]
+Jobs: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="How many months get INSTANT and in-place steps at once.")
+]
+RebuildJobs: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="How many months are rebuilt, or have rows changed, at once.")
+]
+MaxFailures: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="MONTHS",
+        help="How many months may fail, after the canary, before no other is begun.",
+    ),
+]
+FailFast: TypeAlias = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first month that fails.")
+]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)
 ]

@@ -8,16 +8,23 @@ from typing import Annotated
 
 import typer
 
-from shardctl.cli.migration import migrate, restrained
+from shardctl.cli.migration import migrate, restrained, steered
 from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
     DryRun,
+    Except,
+    FailFast,
     InWindow,
+    Jobs,
     LockRetries,
     LockWait,
+    MaxFailures,
     MaxThreadsRunning,
+    Only,
+    PauseAfter,
+    RebuildJobs,
     session,
 )
 
@@ -41,6 +48,13 @@ def upgrade(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    only: Only = None,
+    except_: Except = None,
+    pause_after: PauseAfter = None,
+    jobs: Jobs = 2,
+    rebuild_jobs: RebuildJobs = 1,
+    max_failures: MaxFailures = 3,
+    fail_fast: FailFast = False,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
@@ -58,5 +72,13 @@ def upgrade(
         partial(commands.upgrade, target=target, plan=agreed),
         allow_destructive=allow_destructive,
         restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        course=steered(
+            only,
+            except_,
+            pause_after,
+            jobs=jobs,
+            rebuild_jobs=rebuild_jobs,
+            max_failures=0 if fail_fast else max_failures,
+        ),
         json=json,
     )

@@ -10,13 +10,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from shardctl.dialects.base import Dialect, execute, text_of
+from shardctl.dialects.base import PLACES, Dialect, execute, text_of
 from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
 from shardctl.dialects.values import Blocker, Definition, Size, Statement
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
 
 __all__ = [
+    "PLACES",
     "Blocker",
     "Database",
     "Definition",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
 from shardctl.dialects.values import Blocker, Definition, Size, Statement
 from shardctl.structure import Structure
+
+PLACES: Final = 64
+"""So many sessions at most share a token: `token` itself, then `token.1` and so on."""
 
 
 class Dialect(ABC):
@@ -232,7 +235,8 @@ class Dialect(ABC):
         statements, or where the server has no such marks.
 
         Args:
-            token: lower-case ASCII of at most 55 characters, claimed by no other session.
+            token: lower-case ASCII of at most 55 characters, claimed by no other session; several
+                sessions of one token claim its places.
 
         Raises:
             Refused: another session has claimed it.
@@ -246,11 +250,11 @@ class Dialect(ABC):
         return "", None
 
     def end_orphan(self, connection: Connection, token: str) -> int | None:  # noqa: ARG002
-        """End the session that claimed a token, or that runs a statement whose mark begins
-        `shardctl <token>`, and wait until it is gone.
+        """End the sessions that claimed a token or one of its places, or that run a statement
+        whose mark begins so, and wait until they are gone.
 
         Returns:
-            The id of the session ended; None where there was none.
+            The id of one that was ended; None where there was none.
 
         Raises:
             Refused: this user may not end it; the message says what to run.
@@ -259,7 +263,7 @@ class Dialect(ABC):
         return None
 
     def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:  # noqa: ARG002
-        """End the statement that the session of a token runs; the session lives on.
+        """End the statements that the sessions of a token run; the sessions live on.
 
         Args:
             connection: of another session.

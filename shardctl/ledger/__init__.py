@@ -8,8 +8,10 @@ nor does it guard what applications write beside their own rows, see `schema`.
 
 from __future__ import annotations
 
+from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.rows import (
+    BackfillRow,
     ClauseRow,
     Direction,
     FamilyRow,
@@ -17,6 +19,7 @@ from shardctl.ledger.rows import (
     MonthRow,
     Origin,
     Run,
+    backfills,
     begun_tokens,
     families,
     months,
@@ -31,6 +34,7 @@ from shardctl.ledger.write import Ledger
 
 __all__ = [
     "VERSION",
+    "BackfillRow",
     "ClauseRow",
     "Direction",
     "FamilyRow",
@@ -39,7 +43,9 @@ __all__ = [
     "MonthRow",
     "Origin",
     "Run",
+    "Sent",
     "WorkerLeases",
+    "backfills",
     "begun_tokens",
     "ensure",
     "families",

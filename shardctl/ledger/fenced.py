@@ -50,12 +50,17 @@ class Fenced:
             held = exists(select(literal(1)).select_from(schema.lock).where(self._ours))
             statement = statement.where(held)
         met = connection.execute(statement).rowcount
-        if not met and not connection.scalar(select(schema.lock.c.fence).where(self._ours)):
+        if not met:
+            self._held(connection)
+        return met
+
+    def _held(self, connection: Connection) -> None:
+        """Make sure that the lock is still ours."""
+        if not connection.scalar(select(schema.lock.c.fence).where(self._ours)):
             raise LockLost(
                 "another run took the lock over, because this one had given no sign of life; it "
                 "goes on with the work: see what it says before running again"
             )
-        return met
 
     def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Insert:
         """Rows that are inserted only if the lock is still ours; all with the same columns."""

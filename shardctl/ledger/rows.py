@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from shardctl.clause import Clause
 from shardctl.ledger import schema
-from shardctl.ledger.encode import clauses_from_text, states_from_text
+from shardctl.ledger.encode import clauses_from_text, position_from_text, states_from_text
 from shardctl.month import Month
 from shardctl.structure import Structure
 
@@ -81,6 +81,28 @@ class ClauseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """How far a backfill has come on one table.
+
+    Attributes:
+        n: the clause's place in `Run.clauses`, from 0.
+        position: the key, column → value, up to which rows have been changed.
+        chunks: in how many transactions.
+        rows: how many rows were changed.
+        seconds: how long that took.
+        updated_at: in UTC.
+    """
+
+    n: int
+    table: str
+    position: Mapping[str, Any]
+    chunks: int
+    rows: int
+    seconds: float
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FamilyRow:
     """How a family's IDs were routed when it was recorded; see `Family.routing`."""
 
@@ -141,6 +163,25 @@ def rows_of(
     return {(row.n, row.table_name): _clause(row) for row in _read(connection, rows)}
 
 
+def backfills(
+    connection: Connection, revision: str, direction: Direction, *, table: str | None = None
+) -> dict[tuple[int, str], BackfillRow]:
+    """How far a run's backfills have come, by the clause's number and the table.
+
+    One that took a single chunk is not among them; one that is done has a row of its clause, too.
+
+    Args:
+        table: only what is recorded of this table.
+    """
+    if (schema.version(connection) or 0) < schema.BACKFILLS_SINCE:
+        return {}
+    known = schema.backfill
+    rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
+    if table is not None:
+        rows = rows.where(known.c.table_name == table)
+    return {(row.n, row.table_name): _backfill(row) for row in connection.execute(rows)}
+
+
 def months(connection: Connection) -> dict[str, MonthRow]:
     """The month tables of all families that the ledger has met, by their names."""
     rows = select(schema.month).order_by(schema.month.c.table_name)
@@ -195,6 +236,18 @@ def _clause(row: Row[Any]) -> ClauseRow:
         done_at=row.done_at,
         seconds=row.seconds,
         rows=row.row_count,
+    )
+
+
+def _backfill(row: Row[Any]) -> BackfillRow:
+    return BackfillRow(
+        n=row.n,
+        table=row.table_name,
+        position=position_from_text(row.position),
+        chunks=row.chunks,
+        rows=row.row_count,
+        seconds=row.seconds,
+        updated_at=row.updated_at,
     )
 
 

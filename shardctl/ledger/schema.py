@@ -34,11 +34,14 @@ from shardctl.dialects import Dialect
 from shardctl.errors import Refused
 from shardctl.ledger.clock import Instant, utc_now
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The version of the ledger's tables that this shardctl makes and reads."""
 
 FAMILIES_SINCE: Final = 3
 """The version of the ledger that brought `shardctl_family`."""
+
+BACKFILLS_SINCE: Final = 5
+"""The version of the ledger that brought `shardctl_backfill`."""
 
 LOCK: Final = "database"
 """The name of the one row of `shardctl_lock`: a database has one lock."""
@@ -97,6 +100,21 @@ clause = _table(
     Column("seconds", Float(53)),
     Column("row_count", BigInteger),
 )
+
+backfill = _table(
+    "shardctl_backfill",
+    Column("revision", _Revision, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("table_name", _Name, primary_key=True),
+    Column("position", _LongText, nullable=False),
+    Column("chunks", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+"""How far a backfill has come on a table; its row of `shardctl_clause` comes with its last chunk.
+Since version 5."""
 
 month = _table(
     "shardctl_month",

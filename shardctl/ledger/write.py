@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,27 +20,22 @@ from shardctl.clause import Clause
 from shardctl.errors import Refused
 from shardctl.family import Family
 from shardctl.ledger import schema
+from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.encode import clauses_to_text, states_to_text
-from shardctl.ledger.fenced import Fenced
-from shardctl.ledger.rows import Direction, How, Origin
+from shardctl.ledger.encode import clauses_to_text, position_to_text, states_to_text
+from shardctl.ledger.rows import Direction, Origin
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger(Fenced):
+class Ledger(Clauses):
     """The ledger, open for writing by the one who holds the lock; a lease gives it.
 
     Each method may stand inside a transaction of the caller's, except `finish_run` and
     `abandon`, which make their own. Each raises `LockLost` when the lock was taken over, and
     then nothing was written.
-
-    Attributes:
-        token: the mark of the lease's statements.
     """
-
-    token: str
 
     # -- runs ---------------------------------------------------------------------------------
 
@@ -85,8 +79,9 @@ class Ledger(Fenced):
     def finish_run(self, connection: Connection, revision: str, direction: Direction) -> None:
         """Record that every table has come to the run's end, and void the opposite direction.
 
-        What was done in the opposite direction is undone now: its run and its clause rows are
-        deleted in the same transaction, so that its data clauses run again when it does.
+        What was done in the opposite direction is undone now: its run, its clause rows and how
+        far its backfills had come are deleted in the same transaction, so that its data clauses
+        run again when it does.
 
         Raises:
             LookupError: no such run was begun.
@@ -99,124 +94,60 @@ class Ledger(Fenced):
             self._void(connection, revision, opposite)
 
     def abandon(self, connection: Connection, revision: str, direction: Direction) -> None:
-        """Forget a run and its clause rows, in one transaction."""
+        """Forget a run, its clause rows and its backfills' positions, in one transaction."""
         with self.dialect.transaction(connection):
             self._void(connection, revision, direction)
 
     def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
-        for table in (schema.clause, schema.run):
+        for table in (schema.backfill, schema.clause, schema.run):
             self._write(connection, delete(table).where(*_of(table, revision, direction)))
 
-    # -- clauses ------------------------------------------------------------------------------
+    # -- backfills ----------------------------------------------------------------------------
 
-    def begin_clauses(
+    def advance(
         self,
         connection: Connection,
         revision: str,
         direction: Direction,
-        numbers: Collection[int],
+        n: int,
         table: str,
         *,
-        token: str | None = None,
-        connection_id: int | None = None,
+        chunk: int,
+        position: Mapping[str, object],
+        rows: int,
+        seconds: float,
     ) -> None:
-        """Record that DDL clauses are about to be sent to a table, as one statement.
-
-        Rows that are there already are begun anew.
+        """Record how far a backfill has come on a table: within the transaction of its chunk.
 
         Args:
-            token: what the session that sends it has claimed; the lease's unless given.
-            connection_id: that session's id, where the server has such.
+            chunk: which one it is, from 1: the one before it is the last that is recorded.
+            position: the key of its last row, column → value.
+            rows: how many rows were changed, those of earlier chunks too.
+            seconds: how long that took, likewise.
+
+        Raises:
+            Refused: another session has gone on from where this chunk began.
         """
-        begun = {
-            "how": None,
-            "token": token or self.token,
-            "connection_id": connection_id,
-            "begun_at": utc_now(),
-            "done_at": None,
-            "seconds": None,
-            "row_count": None,
+        known = schema.backfill
+        values = {
+            "position": position_to_text(position),
+            "chunks": chunk,
+            "row_count": rows,
+            "seconds": seconds,
+            "updated_at": utc_now(),
         }
-        self._put_clauses(connection, revision, direction, numbers, table, begun)
-
-    def done_clauses(
-        self,
-        connection: Connection,
-        revision: str,
-        direction: Direction,
-        numbers: Collection[int],
-        table: str,
-        *,
-        how: How,
-        seconds: float | None = None,
-        rows: int | None = None,
-    ) -> None:
-        """Record that clauses have taken effect on a table, begun here before or not.
-
-        Args:
-            how: "ran", or "found" where the table was already so.
-            seconds: how long the statement took.
-            rows: how many rows a data clause changed.
-        """
-        done = {"how": how, "done_at": utc_now(), "seconds": seconds, "row_count": rows}
-        new = {"token": self.token, "begun_at": utc_now()}
-        self._put_clauses(connection, revision, direction, numbers, table, done, new)
-
-    def ended_clauses(
-        self,
-        connection: Connection,
-        revision: str,
-        direction: Direction,
-        numbers: Collection[int],
-        table: str,
-    ) -> None:
-        """Record that DDL clauses begun on a table were ended from outside, without effect."""
-        clause = schema.clause
-        which = and_(
-            *_of(clause, revision, direction),
-            clause.c.table_name == table,
-            clause.c.n.in_(numbers),
-            clause.c.done_at.is_(None),
-        )
-        self._write(connection, update(clause).where(which).values(how="ended"))
-
-    def record_data(
-        self, connection: Connection, revision: str, direction: Direction, n: int, table: str
-    ) -> bool:
-        """Record a data clause as done: the first statement of the transaction that carries it out.
-
-        The unique key decides, not an earlier read. False: another transaction has applied the
-        clause to this table already; end this one and do nothing. `done_clauses` then adds how
-        long it took and how many rows it changed, in the same transaction.
-        """
         key = {"revision": revision, "direction": direction, "n": n, "table_name": table}
-        now = utc_now()
-        row = key | {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
-        return self._insert_once(connection, schema.clause, row)
-
-    def _put_clauses(
-        self,
-        connection: Connection,
-        revision: str,
-        direction: Direction,
-        numbers: Collection[int],
-        table: str,
-        values: Mapping[str, Any],
-        new: Mapping[str, Any] | None = None,
-    ) -> None:
-        clause = schema.clause
-        which = and_(
-            *_of(clause, revision, direction),
-            clause.c.table_name == table,
-            clause.c.n.in_(numbers),
-        )
-        there = set(connection.scalars(select(clause.c.n).where(which)))
-        if there:
-            self._write(connection, update(clause).where(which).values(values))
-        key = {"revision": revision, "direction": direction, "table_name": table}
-        row = key | {**values, **(new or {})}
-        if missing := [row | {"n": n} for n in numbers if n not in there]:
-            self._write(connection, self._insert(clause, missing))
+        if chunk == 1:
+            written = self._insert_once(connection, known, key | values)
+        else:
+            which = and_(*(known.c[name] == value for name, value in key.items()))
+            earlier = update(known).where(which, known.c.chunks == chunk - 1)
+            written = bool(self._write(connection, earlier.values(values)))
+        if not written:
+            raise Refused(
+                f"{table}: another session has gone on with the same backfill; run again when it "
+                "has ended"
+            )
 
     # -- months -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from shardctl.dialects import Size
 from shardctl.ledger import ClauseRow, Direction, MonthRow, Run
 from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.migrate.site import Site, opened
-from shardctl.month import Month
+from shardctl.month import Month, spans
 from shardctl.structure import Difference, Structure, differences
 
 
@@ -38,16 +38,22 @@ class MonthStatus:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRun:
-    """A revision that has not come to its end, and how many of a family's tables it is through."""
+    """A revision that has not come to its end, and how many of a family's tables it is through.
+
+    Attributes:
+        months: those that wait for it.
+    """
 
     revision: str
     direction: Direction
     done: int
     waiting: int
+    months: tuple[Month, ...] = ()
 
     def __str__(self) -> str:
         way = "upgrade to" if self.direction == "up" else "downgrade of"
-        return f"{way} {self.revision}: {self.done} tables done, {self.waiting} waiting"
+        which = f": {spans(self.months)}" if self.months else ""
+        return f"{way} {self.revision}: {self.done} tables done, {self.waiting} waiting{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,5 +206,7 @@ def _run(
         wanted = [n for n in numbers if member.month or not run.clauses[n].data]
         return all((row := rows.get((n, member.table))) and row.done for n in wanted)
 
-    done = sum(through(member) for member in roster.members)
-    return UnfinishedRun(run.revision, run.direction, done, len(roster.members) - done)
+    left = [member for member in roster.members if not through(member)]
+    months = tuple(member.month for member in left if member.month)
+    done = len(roster.members) - len(left)
+    return UnfinishedRun(run.revision, run.direction, done, len(left), months)

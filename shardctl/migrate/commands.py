@@ -18,6 +18,8 @@ from alembic.util import CommandError
 from shardctl.config import Config
 from shardctl.errors import ConfigError, PlanChanged, ShardctlError
 from shardctl.ledger import Direction
+from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
+from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.values import Plan
@@ -69,6 +71,7 @@ def upgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Carry revisions out on the template and every month, up to a target.
@@ -91,7 +94,9 @@ def upgrade(
     if plan is not None and target not in (None, plan.target):
         raise PlanChanged(f"the plan leads to {plan.target}, not to {target}: leave the target out")
     to = target or (plan.target if plan else "head")
-    request = Request(config, report, dry_run, allow_destructive, restraint, to, plan)
+    request = Request(
+        config, report, dry_run, allow_destructive, restraint, course, target=to, agreed=plan
+    )
     with _translated():
         alembic.command.upgrade(_alembic(config, request), to)
     return Migration(tuple(request.outcomes))
@@ -104,6 +109,7 @@ def downgrade(
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Migration:
     """Take revisions back on the template and every month, down to a target.
@@ -111,7 +117,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint, target)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course, target=target)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))

@@ -10,6 +10,7 @@ import logging
 import logging.config
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
 from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
+from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
+from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
 from shardctl.migrate.plan.agreement import agree, confined_by
@@ -46,6 +49,7 @@ class Request:
 
     Attributes:
         restraint: how the command holds back for those who use the tables.
+        course: how far it goes, and how fast.
         target: the revision to go to, as it was asked for.
         agreed: the plan that must hold, and beyond which nothing is run; None: there is none.
         outcomes: filled with what became of each revision, in order.
@@ -57,6 +61,7 @@ class Request:
     dry_run: bool = False
     allow_destructive: bool = False
     restraint: Restraint = DEFAULT
+    course: Course = DEFAULT_COURSE
     target: str = ""
     agreed: Plan | None = None
     outcomes: list[Outcome] = field(default_factory=list)
@@ -124,11 +129,14 @@ def _run(
                     destructive=destructive,
                     restraint=request.restraint,
                     confined=confined,
+                    course=request.course,
                 ) as walk:
                     migration._migrations_fn = lambda heads, migration: _steps(
                         command, inner, heads, migration, walk, request
                     )
-                    context.run_migrations()
+                    # Alembic moves the version after each step that does not raise.
+                    with suppress(_Paused):
+                        context.run_migrations()
                 for roster in site.rosters().values():
                     if roster.template:
                         lease.ledger.register_family(connection, roster.family)
@@ -150,7 +158,12 @@ def _plan(
     direction: Direction = "up" if command == "upgrade" else "down"
     asked = request if request.dry_run else replace(request, outcomes=[])
     with walking(
-        replace(site, report=hear), migration, None, destructive=True, restraint=request.restraint
+        replace(site, report=hear),
+        migration,
+        None,
+        destructive=True,
+        restraint=request.restraint,
+        course=request.course,
     ) as walk:
         for step in _steps(command, inner, heads, migration, walk, asked):
             step.migration_fn()
@@ -178,12 +191,12 @@ def _steps(
     runs, through = unstamped(walk.site, heads)
     for run in through:
         walk.finish(run.revision, run.direction, heads)
-    steps = list(inner(heads, migration))
     if command == "downgrade":
         runs, begun = _undone_first(runs, heads, migration, walk, request)
-        if str(migration.opts.get("destination_rev", "")).startswith("-"):
-            begun += sum(run.direction == "down" for run in through)
-            steps = steps[: max(len(steps) - begun, 0)]
+        begun += sum(run.direction == "down" for run in through)
+        steps = _further_down(begun, inner, heads, migration)
+    else:
+        steps = list(inner(heads, migration))
     moving = [step for step in steps if isinstance(step, RevisionStep)]
     if moving or command == "upgrade":
         refuse_others(runs, _revision(moving[0]) if moving else None)
@@ -197,7 +210,7 @@ def _steps(
                 function: Callable[..., None] = function,
                 **words: Any,
             ) -> None:
-                request.outcomes.append(walk.step(revision, lambda: function(**words)))
+                _went(request, walk.step(revision, lambda: function(**words)))
 
             carry_out.__name__ = step.name  # by which Alembic's log calls it
             step.migration_fn = carry_out
@@ -205,6 +218,30 @@ def _steps(
             walk.finish(revision.id, revision.direction, migration.get_current_heads())
         else:
             yield step
+
+
+class _Paused(Exception):
+    """A revision was left unfinished by the user's wish: nothing after it may begin."""
+
+
+def _went(request: Request, outcome: Outcome) -> None:
+    request.outcomes.append(outcome)
+    if outcome.waiting:
+        raise _Paused
+
+
+def _further_down(
+    begun: int, inner: Steps, heads: tuple[str, ...], migration: MigrationContext
+) -> list[MigrationStep]:
+    """Alembic's steps of a downgrade, after the first of a relative target such as -2 were done."""
+    target = str(migration.opts.get("destination_rev", ""))
+    script = migration.environment_context.script if migration.environment_context else None
+    if not begun or script is None or not re.fullmatch(r"-\d+", target):
+        return list(inner(heads, migration))
+    left = int(target.removeprefix("-")) - begun
+    if left <= 0:
+        return []
+    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
 
 
 def _undone_first(
@@ -229,7 +266,7 @@ def _undone_first(
                 f"revision {run.revision} is unfinished, but its file is gone: restore it"
             )
         revision = _revision_of(found, "down")
-        request.outcomes.append(walk.undo(run, revision, found.module.downgrade))
+        _went(request, walk.undo(run, revision, found.module.downgrade))
         walk.finish(revision.id, "down", heads)
         undone.add(run.revision)
     return tuple(run for run in runs if run.revision not in undone), len(undone)
@@ -277,7 +314,7 @@ def _of_alembic(context: Any) -> Request:
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
-    restraint = restraint_of(words)
+    restraint, course = restraint_of(words), course_of(words)
     near = folder / FILE
     config = load(near if near.exists() else None)
-    return Request(config, tell, allow_destructive=allowed, restraint=restraint)
+    return Request(config, tell, allow_destructive=allowed, restraint=restraint, course=course)

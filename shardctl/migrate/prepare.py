@@ -65,8 +65,8 @@ class Preparer:
         """What a revision does: from the ledger where it had begun, else by capturing it once."""
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
-            rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-            if rows and not run.finished:
+            which = self.site.connection, run.revision, run.direction
+            if not run.finished and (ledger.rows_of(*which) or ledger.backfills(*which)):
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)

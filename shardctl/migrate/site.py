@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, literal, select, table, union_all
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, Roster, references, rosters
@@ -15,9 +16,12 @@ from shardctl.config import Config
 from shardctl.dialects import LOCK_WAIT, Database, open_database
 from shardctl.errors import AccessDenied, StepFailed
 from shardctl.family import Family
-from shardctl.month import Month
+from shardctl.migrate.waves import in_order
 from shardctl.report import Report, silent
 from shardctl.structure import Structure
+
+_ASKED_AT_ONCE: Final = 50
+"""So many months are asked together whether they have rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Site:
     """One database and the families in it.
 
     Attributes:
-        connection: reads structures, at `+00:00`.
+        connection: reads structures, at `+00:00`; where several threads are at work, `reading`
+            lends it to one at a time.
         timezone: the zone for clauses on plain tables.
         lock_wait: how long a statement that changes a table waits for others' locks on it, in
             seconds.
@@ -37,6 +42,13 @@ class Site:
     connection: Connection
     report: Report
     lock_wait: int = LOCK_WAIT
+    _turn: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The connection, for one thread alone."""
+        with self._turn:
+            yield self.connection
 
     def rosters(self) -> dict[str, Roster]:
         """What each family has now."""
@@ -48,9 +60,10 @@ class Site:
         Foreign keys to the month of another family stand under that family's word, so that
         months compare equal.
         """
-        found = self.database.dialect.structures(
-            self.connection, [member.table for member in members]
-        )
+        with self.reading() as connection:
+            found = self.database.dialect.structures(
+                connection, [member.table for member in members]
+            )
         words = {
             month: references(self.families, month)
             for month in {
@@ -76,29 +89,38 @@ class Site:
             return (Member("", table),)
         family = self.families[table]
         template = Member(table, family.template)
-        names = self.database.dialect.table_names(self.connection)
-        return (template, *in_waves(rosters({table: family}, names)[table].months, family))
+        with self.reading() as connection:
+            names = self.database.dialect.table_names(connection)
+        return in_order((template, *rosters({table: family}, names)[table].months), family)
+
+    def coldest(self, months: Sequence[Member]) -> Member | None:
+        """The first of some months that has rows; many are asked at once, the first of all first.
+
+        None, too, where that cannot be read for another's lock.
+        """
+        dialect = self.database.dialect
+        for start in range(0, len(months), _ASKED_AT_ONCE):
+            asked = months[start : start + _ASKED_AT_ONCE]
+            has_rows = union_all(
+                *(
+                    select(literal(number)).where(exists().select_from(table(member.table)))
+                    for number, member in enumerate(asked)
+                )
+            )
+            try:
+                with self.reading() as connection:
+                    found = min(connection.scalars(has_rows), default=None)
+            except DBAPIError as error:
+                if not (dialect.is_lock_timeout(error) or dialect.is_missing_table(error)):
+                    raise
+                return None
+            if found is not None:
+                return asked[found]
+        return None
 
     def zone(self, table: str) -> str:
         """The time zone in which clauses on a table run."""
         return self.families[table].timezone if table in self.families else self.timezone
-
-
-def in_waves(
-    months: Iterable[Member], family: Family, now: datetime | None = None
-) -> tuple[Member, ...]:
-    """Month tables in the order in which a change reaches them: future, history, current.
-
-    Args:
-        now: an aware datetime in place of the clock's.
-    """
-    current = family.current_month(now or datetime.now(UTC))
-
-    def order(member: Member) -> tuple[int, Month]:
-        month = member.month or current
-        return (0 if month > current else 1 if month < current else 2), month
-
-    return tuple(sorted(months, key=order))
 
 
 @contextmanager

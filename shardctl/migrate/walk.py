@@ -12,6 +12,7 @@ from shardctl import ledger, report
 from shardctl.errors import StepFailed
 from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
@@ -37,6 +38,7 @@ class Walk:
     Attributes:
         lease: the database's lock; None where nothing is to be changed.
         restraint: how the run holds back for others.
+        course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
         confined: by revision, where it may run, and no other may; None: all may, everywhere.
         foreseen: filled with what each revision would do, where there is no lease.
@@ -45,6 +47,7 @@ class Walk:
     site: Site
     lease: Lease | None
     restraint: Restraint
+    course: Course
     preparer: Preparer
     foresight: Foresight
     confined: Mapping[str, Confined] | None = None
@@ -64,7 +67,8 @@ class Walk:
             return self._run(prepared)
         confined = self.confined[revision.id]
         outcome = self._run(prepared, confined)
-        self._refuse_newcomers(prepared, confined)
+        if not outcome.waiting:
+            self._refuse_newcomers(prepared, confined)
         return outcome
 
     def undo(self, run: Run, revision: Revision, function: Callable[[], None]) -> Outcome:
@@ -77,9 +81,10 @@ class Walk:
         """
         lived(run.clauses, lessons_of(run.clauses, run.states), self.preparer.scratch)
         prepared = self.preparer.prepare(revision, function)
-        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
+        which = self.site.connection, run.revision, run.direction
+        rows, begun = ledger.rows_of(*which), ledger.backfills(*which)
         forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
-        return self._run(prepared, where_it_ran(self.site, forth, back, rows))
+        return self._run(prepared, where_it_ran(self.site, forth, back, rows, begun))
 
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
@@ -103,6 +108,7 @@ class Walk:
                 lessons=lessons,
                 shown=prepared.shown,
                 steps=steps,
+                course=self.course,
                 confined=confined,
             ).carry_out()
 
@@ -215,6 +221,7 @@ def walking(
     *,
     destructive: bool,
     restraint: Restraint,
+    course: Course,
     confined: Mapping[str, Confined] | None = None,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends.
@@ -224,4 +231,4 @@ def walking(
     """
     with scratch(site.database, site.families, site.connection, site.timezone) as copies:
         preparer = Preparer(site, migration, lease, destructive, copies)
-        yield Walk(site, lease, restraint, preparer, Foresight(site), confined)
+        yield Walk(site, lease, restraint, course, preparer, Foresight(site), confined)

@@ -36,6 +36,9 @@ class Revision:
         return f"{way}{self.id} {self.title}".rstrip()
 
 
+Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
+"""What the ledger has of a run's clauses, by the clause's number and the table."""
+
 Confined: TypeAlias = Mapping[str, Collection[int]]
 """The tables that a revision is confined to, and the clauses that it may run on each."""
 
@@ -48,12 +51,14 @@ class Work:
         todo: the numbers of the clauses to run, in order.
         found: the numbers of those that it has had without the ledger knowing.
         locked: why no more than `todo` was run: who keeps the table locked; "" where nobody does.
+        failed: the same, of one that failed.
     """
 
     member: Member
     todo: tuple[int, ...]
     found: tuple[int, ...]
     locked: str = ""
+    failed: str = ""
 
 
 def lessons_of(
@@ -139,15 +144,19 @@ class Outcome:
         shown: its clauses as SQL, as the template gets them.
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
+        waiting: the tables that were left for a later run, by the user's wish.
     """
 
     revision: Revision
     shown: tuple[str, ...]
     ran: Mapping[str, tuple[int, ...]]
     found: Mapping[str, tuple[int, ...]]
+    waiting: tuple[str, ...] = ()
 
 
-def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) -> Outcome:
+def outcome_of(
+    revision: Revision, shown: Sequence[str], works: Iterable[Work], waiting: Sequence[str] = ()
+) -> Outcome:
     """The work done on each table, or to be done, put together."""
     ran: dict[str, tuple[int, ...]] = {}
     found: dict[str, tuple[int, ...]] = {}
@@ -155,4 +164,4 @@ def outcome_of(revision: Revision, shown: Sequence[str], works: Iterable[Work]) 
         table = work.member.table
         ran[table] = ran.get(table, ()) + work.todo
         found[table] = found.get(table, ()) + work.found
-    return Outcome(revision, tuple(shown), ran, found)
+    return Outcome(revision, tuple(shown), ran, found, tuple(waiting))

@@ -16,8 +16,9 @@ MONTHS = ("t_order_202001", "t_order_202002")
 # Hundreds of trials: on a machine that is busy with other things they take their time.
 pytestmark = pytest.mark.timeout(600)
 
-UPGRADE = "commands.upgrade(config)"
-DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True)"
+UPGRADE = "commands.upgrade(config, course=Course(jobs=1))"
+DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True, course=Course(jobs=1))"
+FOUR = "course=Course(jobs=4, rebuild_jobs=4)"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,23 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
         trials.through(UPGRADE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 40
+
+
+def test_four_sessions_killed_at_any_statement_are_followed_by_one_that_finishes(
+    project: Project, nursery: Nursery
+) -> None:
+    """On SQLite there is one session, whatever is asked for."""
+    if project.is_sqlite:
+        pytest.skip("a file has one session that writes")
+    trials = Trials(nursery, project.folder)
+    upgrade = f"commands.upgrade(config, {FOUR})"
+    reset(project)
+    trials.through(upgrade)
+    expected = State.of(project)
+    for kill_at, last in trials.killed(upgrade, first=2, every=4, before=lambda: reset(project)):
+        trials.through(upgrade)
+        assert State.of(project) == expected, (kill_at, last)
+    assert kill_at > 30
 
 
 def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(

@@ -20,6 +20,7 @@ from shardctl import ledger
 from shardctl.dialects import open_database
 from shardctl.errors import Refused, StepFailed
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.patience.window import Window
 from shardctl.report import Event, Note, Step, TableDone
@@ -36,6 +37,7 @@ ADD_COLUMN = 'op.add_column("t_order", sa.Column("room_id", sa.BigInteger))'
 ADD_COIN = 'op.execute("UPDATE t_order SET coin = coin + 1")'
 ONCE = Restraint(lock_wait=1, lock_retries=0)
 AGAIN = Restraint(lock_wait=1, lock_retries=1)
+ALONE = Course(jobs=1)
 
 
 def made(tmp_path: Path, url: str) -> Project:
@@ -60,7 +62,7 @@ def anywhere(tmp_path: Path, url: str) -> Project:
 
 def upgrade(project: Project, restraint: Restraint, events: list[Event] | None = None) -> None:
     report = (lambda _: None) if events is None else events.append
-    commands.upgrade(project.config, restraint=restraint, report=report)
+    commands.upgrade(project.config, restraint=restraint, course=ALONE, report=report)
 
 
 def done(events: list[Event]) -> list[str]:
@@ -90,7 +92,7 @@ def test_a_month_in_a_long_transaction_is_named_and_left_while_the_others_are_do
 ) -> None:
     project.revision("r1", ADD_COLUMN)
     with read_by_another(project, MIDDLE) as reader:
-        options = ("--lock-wait", "1", "--lock-retries", "1")
+        options = ("--lock-wait", "1", "--lock-retries", "1", "--jobs", "1")
         ended = run_cli("upgrade", *options, cwd=project.folder)
         assert having(project) == ["t_order", FIRST, LAST]
     assert ended.returncode == 4
@@ -132,7 +134,7 @@ def test_a_month_that_comes_free_meanwhile_is_done_in_its_turn(project: Project)
             if isinstance(event, Step) and event.state == "waiting":
                 read.close()
 
-        commands.upgrade(project.config, restraint=AGAIN, report=report)
+        commands.upgrade(project.config, restraint=AGAIN, course=ALONE, report=report)
     assert done(events) == list(TABLES)
     assert having(project) == list(TABLES)
 
@@ -148,7 +150,7 @@ def test_a_locked_month_has_a_second_turn_after_the_others(project: Project) -> 
             if event == TableDone(LAST):
                 read.close()
 
-        migration = commands.upgrade(project.config, restraint=ONCE, report=report)
+        migration = commands.upgrade(project.config, restraint=ONCE, course=ALONE, report=report)
     assert done(events) == ["t_order", FIRST, LAST, MIDDLE]
     assert coins(project) == [1, 1, 1]
     assert project.version() == "r1"
@@ -213,7 +215,7 @@ def test_rows_that_another_changes_hold_a_data_clause_up_and_it_is_applied_once(
             if event == TableDone(LAST):
                 written.close()
 
-        commands.upgrade(project.config, restraint=ONCE, report=report)
+        commands.upgrade(project.config, restraint=ONCE, course=ALONE, report=report)
     (later,) = (event for event in events if isinstance(event, Step) and event.state == "waiting")
     assert (later.table, "after the others" in later.detail) == (MIDDLE, True)
     assert done(events) == ["t_order", FIRST, LAST, MIDDLE]
@@ -370,7 +372,7 @@ def test_ctrl_c_lets_the_statement_under_way_finish_and_stops(
     project.revision("r1", f'op.execute("{update}")')
     with project.connect() as holder:
         holder.exec_driver_sql("SELECT GET_LOCK(DATABASE(), 0)")
-        with started(nursery, project, "upgrade") as process:
+        with started(nursery, project, "upgrade", "--jobs", "1") as process:
             said = process.streams / "out"
             until(lambda: process.poll() is not None or in_state(project, "User lock"))
             process.send_signal(signal.SIGINT)
@@ -392,7 +394,7 @@ def test_a_second_ctrl_c_ends_the_statement_on_the_server(
     project: Project, nursery: Nursery
 ) -> None:
     file = project.revision("r1", slow(600))
-    with started(nursery, project, "upgrade") as process:
+    with started(nursery, project, "upgrade", "--jobs", "1") as process:
         said = process.streams / "out"
         until(lambda: process.poll() is not None or asleep(project))
         process.send_signal(signal.SIGINT)
@@ -418,7 +420,7 @@ def test_ctrl_c_ends_an_alter_that_waits_and_the_ledger_says_so(
     project.revision("r1", ADD_COLUMN)
     with (
         read_by_another(project, MIDDLE),
-        started(nursery, project, "upgrade", "--lock-wait", "60") as process,
+        started(nursery, project, "upgrade", "--lock-wait", "60", "--jobs", "1") as process,
     ):
         until(lambda: process.poll() is not None or waiting(project))
         process.send_signal(signal.SIGINT)
@@ -439,7 +441,7 @@ def test_ctrl_c_while_a_pause_is_made_stops_at_once(project: Project) -> None:
             signal.raise_signal(signal.SIGINT)
 
     with read_by_another(project, MIDDLE), pytest.raises(KeyboardInterrupt):
-        commands.upgrade(project.config, restraint=AGAIN, report=report)
+        commands.upgrade(project.config, restraint=AGAIN, course=ALONE, report=report)
     assert having(project) == ["t_order", FIRST]
 
 
@@ -479,7 +481,7 @@ def test_ctrl_c_between_two_tables_stops_before_the_next(anywhere: Project, at: 
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        commands.upgrade(anywhere.config, report=report)
+        commands.upgrade(anywhere.config, course=ALONE, report=report)
     assert signal.getsignal(signal.SIGINT) is pressed
     assert having(anywhere) == list(TABLES[: TABLES.index(at) + 1])
     assert anywhere.rows("SELECT * FROM alembic_version") == []
@@ -499,7 +501,7 @@ def test_the_third_ctrl_c_breaks_off_where_it_stands(anywhere: Project) -> None:
             reached.append(event)
 
     with pytest.raises(KeyboardInterrupt):
-        commands.upgrade(anywhere.config, report=report)
+        commands.upgrade(anywhere.config, course=ALONE, report=report)
     assert reached == []
     anywhere.upgrade()
     assert having(anywhere) == list(TABLES)
@@ -564,7 +566,7 @@ def test_when_its_window_closes_an_upgrade_stops_and_goes_on_the_next_night(
 
     words = r"it is 05:00 in Asia/Shanghai(?s:.)*2026-11-23 01:00"
     with pytest.raises(StepFailed, match=words):
-        commands.upgrade(anywhere.config, restraint=night, report=report)
+        commands.upgrade(anywhere.config, restraint=night, course=ALONE, report=report)
     assert having(anywhere) == ["t_order", FIRST]
     shown[0] += timedelta(hours=20)
     upgrade(anywhere, night)
@@ -573,7 +575,7 @@ def test_when_its_window_closes_an_upgrade_stops_and_goes_on_the_next_night(
 
 def test_alembic_keeps_to_a_window_too(project: Project, nursery: Nursery) -> None:
     project.revision("r1", ADD_COLUMN)
-    words = ("-x", f"window={window(2)}", "upgrade", "head")
+    words = ("-x", f"window={window(2)}", "-x", "jobs=1", "upgrade", "head")
     done = nursery.start("alembic", *words, cwd=project.folder).completed()
     assert done.returncode != 0
     assert "outside of the window" in done.stdout + done.stderr
@@ -623,7 +625,7 @@ def test_a_busy_server_is_waited_for(
                 notes.append(event.text)
                 busy.close()
 
-        commands.upgrade(project.config, restraint=calm, report=report)
+        commands.upgrade(project.config, restraint=calm, course=ALONE, report=report)
         assert "threads run on the server, more than 12: looking again in 1 s" in notes[0]
         assert having(project) == list(TABLES)
 

@@ -130,15 +130,13 @@ def test_a_month_that_fails_is_named_and_the_next_run_goes_on(project: Project) 
         for table in ("t_order", *MONTHS)
         if any(index.name == "uq_user" for index in project.structure(table).indexes)
     }
-    assert indexed == {"t_order", *MONTHS[:2]}
+    assert indexed == {"t_order", *MONTHS} - {MONTHS[2]}
     assert "room_id" in columns(project, MONTHS[2])
-    assert "room_id" not in columns(project, MONTHS[3])
 
     project.sql(f"DELETE FROM {MONTHS[2]} WHERE order_id = 'twice'")
     (outcome,) = project.upgrade().outcomes
     assert {table: numbers for table, numbers in outcome.ran.items() if numbers} == {
         MONTHS[2]: (1,),
-        MONTHS[3]: (0, 1),
     }
     assert project.version() == "r1"
     assert_all_equal(project)

@@ -140,10 +140,10 @@ class MySQL(Dialect):
         return orphans.claimed(connection, self.server, token)
 
     def end_orphan(self, connection: Connection, token: str) -> int | None:
-        return orphans.end(connection, self.server, token)
+        return orphans.end(connection, token)
 
     def interrupt(self, connection: Connection, token: str, *, waiting: int | None = None) -> bool:
-        return orphans.interrupt(connection, self.server, token, waiting=waiting)
+        return orphans.interrupt(connection, token, waiting=waiting)
 
     def blockers(
         self, connection: Connection, table: str, *, rows: bool, waited: int, ours: int | None

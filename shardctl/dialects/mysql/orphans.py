@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from shardctl.dialects.base import PLACES
 from shardctl.dialects.mysql import errors
 from shardctl.dialects.mysql.server import Server
 from shardctl.errors import Refused, StepFailed
@@ -61,70 +62,67 @@ def claimed(connection: Connection, server: Server, token: str) -> tuple[str, in
     return str(row[0]), row[1]
 
 
-def end(connection: Connection, server: Server, token: str) -> int | None:
-    """End the session that has claimed a token or runs a statement that bears it, and await that.
+def end(connection: Connection, token: str) -> int | None:
+    """End the sessions that have claimed a token or run statements that bear it, and await that.
 
     Returns:
-        The id of the session that was ended; None where there was none.
+        The id of one that was ended; None where there was none.
 
     Raises:
         Refused: it is another user's session and ours may not end it.
         StepFailed: it was told to end but has not within 30 s.
     """
-    ended = None
+    ended: set[int] = set()
     deadline = time.monotonic() + PATIENCE
-    while (session := _session(connection, server, token)) is not None:
-        if session != ended:
-            _kill(connection, session)
-            ended = session
+    while sessions := _sessions(connection, token):
+        session = min(sessions)
+        for each in sessions - ended:
+            _kill(connection, each)
+        ended |= sessions
         if time.monotonic() > deadline:
             raise StepFailed(
                 f"session {session} of an earlier run was killed but has not ended within "
                 f"{PATIENCE:.0f} s; see SHOW PROCESSLIST, and run again when it is gone"
             )
         time.sleep(_POLL)
-    return ended
+    return min(ended, default=None)
 
 
-def interrupt(
-    connection: Connection, server: Server, token: str, *, waiting: int | None = None
-) -> bool:
-    """End the statement, not the session, of a token; whether there was one.
+def interrupt(connection: Connection, token: str, *, waiting: int | None = None) -> bool:
+    """End the statements, not the sessions, of a token; whether there was one.
 
     Args:
-        waiting: only one that waits for a lock on its table, and began at most so many seconds
+        waiting: only those that wait for a lock on their table, and began at most so many seconds
             ago: a longer one has had the lock, and waits again at its end.
     """
-    session = _session(connection, server, token)
-    if session is None:
-        return False
-    if waiting is not None:
+    sessions = _sessions(connection, token)
+    if waiting is not None and sessions:
         waits = connection.exec_driver_sql(
-            "SELECT COUNT(*) FROM information_schema.processlist "
-            "WHERE id = %s AND state = 'Waiting for table metadata lock' AND time <= %s",
-            (session, waiting),
+            "SELECT id FROM information_schema.processlist "
+            "WHERE state = 'Waiting for table metadata lock' AND time <= %s",
+            (waiting,),
         )
-        if not waits.scalar_one():
-            return False
-    _kill(connection, session, "KILL QUERY")
-    return True
+        sessions &= set(waits.scalars())
+    for session in sessions:
+        _kill(connection, session, "KILL QUERY")
+    return bool(sessions)
 
 
 def _name(token: str) -> str:
     return f"shardctl:{token}"
 
 
-def _session(connection: Connection, server: Server, token: str) -> int | None:
-    """The session of a token, other than our own."""
-    own = connection_id(connection)
-    _, holder = claimed(connection, server, token)
-    if holder is not None:
-        return None if holder == own else holder
+def _sessions(connection: Connection, token: str) -> set[int]:
+    """The sessions of a token, other than our own: those of its places, too (`token.1`)."""
+    names = [_name(each) for each in (token, *(f"{token}.{n}" for n in range(1, PLACES)))]
+    held = ", ".join(["IS_USED_LOCK(%s)"] * len(names))
+    holders = connection.exec_driver_sql(f"SELECT {held}", tuple(names)).one()
     tagged = connection.exec_driver_sql(
-        "SELECT id FROM information_schema.processlist WHERE info LIKE %s AND id <> %s",
-        (f"/* shardctl {token} %", own),
+        "SELECT id FROM information_schema.processlist WHERE info LIKE %s OR info LIKE %s",
+        (f"/* shardctl {token} %", f"/* shardctl {token}.%"),
     )
-    return tagged.scalars().first()
+    found = {int(holder) for holder in holders if holder is not None} | set(tagged.scalars())
+    return found - {connection_id(connection)}
 
 
 def _kill(connection: Connection, session: int, kill: str = "KILL") -> None:

@@ -34,6 +34,7 @@ from shardctl.migrate.learn.alteration import (
 )
 from shardctl.migrate.learn.locate import Lesson, details, locate
 from shardctl.migrate.learn.loss import narrowing
+from shardctl.migrate.learn.row_key import refuse_unwalkable
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.wording import worded
 from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
@@ -109,6 +110,7 @@ def _try(
             f"clause {number + 1} changes {member.table}, which is one table of the family "
             f"{member.family}: write {member.family}, and the clause reaches all its months"
         )
+    refuse_unwalkable(clause, number, before)
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
             return worded(clause, dialect, scratch.families), None

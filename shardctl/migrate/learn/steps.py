@@ -9,6 +9,7 @@ refuses it, it is split. Each distinct structure is tried once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -48,6 +49,8 @@ class Steps:
     lessons: Mapping[str, Lesson]
     texts: Mapping[str, Sequence[Definition | None]]
     known: dict[tuple[Numbers, Details], tuple[Step, ...]] = field(default_factory=dict)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Several threads ask; the copies are tried by one at a time."""
 
     def apart(self, numbers: Numbers) -> tuple[Step, ...]:
         """One step a clause."""
@@ -66,16 +69,17 @@ class Steps:
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
         key = numbers, live
-        if key not in self.known:
-            lesson = self.lessons[self.clauses[numbers[0]].table]
-            end = self.after(numbers, live)
-            texts = self.texts.get(lesson.table)
-            text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
-            if foreseen and text is None:
-                return self.apart(numbers)
-            trial = Trial(self.scratch, self.clauses, lesson, member, text)
-            self.known[key] = self._tried(trial, numbers, end)
-        return self.known[key]
+        with self.turn:
+            if key not in self.known:
+                lesson = self.lessons[self.clauses[numbers[0]].table]
+                end = self.after(numbers, live)
+                texts = self.texts.get(lesson.table)
+                text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
+                if foreseen and text is None:
+                    return self.apart(numbers)
+                trial = Trial(self.scratch, self.clauses, lesson, member, text)
+                self.known[key] = self._tried(trial, numbers, end)
+            return self.known[key]
 
     def after(self, numbers: Numbers, live: Details) -> Details | None:
         """How a table looks after clauses; None where it does not look as they were learned."""

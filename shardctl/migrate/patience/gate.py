@@ -86,7 +86,8 @@ class Gate:
             self._check(table)
 
     def _threads_running(self) -> int:
-        running = self.site.database.dialect.threads_running(self.site.connection)
+        with self.site.reading() as connection:
+            running = self.site.database.dialect.threads_running(connection)
         if running is None:
             raise Refused(
                 "max threads running: this server does not tell how many threads run; "

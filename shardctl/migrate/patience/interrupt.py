@@ -42,6 +42,7 @@ class Interrupt:
         self._lock_wait = lock_wait
         self._report = report
         self._presses = 0
+        self._answered = 0
         self._handler: Any = None
         # A signal's handler may stand inside of any lock: only this kind of queue is safe there.
         self._answers: SimpleQueue[int] = SimpleQueue()
@@ -63,7 +64,9 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._handler)
         if kind is None:
             self.check()
-        self._settle()
+        if self._thread.is_alive():
+            self._answers.put(0)
+            self._thread.join()
 
     @property
     def pressed(self) -> bool:
@@ -73,7 +76,7 @@ class Interrupt:
         return self._presses > 0
 
     def check(self) -> None:
-        """To be called before a statement.
+        """To be called before a statement, from any thread.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed.
@@ -95,9 +98,8 @@ class Interrupt:
 
     def _settle(self) -> None:
         """Wait for what the thread does, lest it end a statement that comes after."""
-        if self._thread.is_alive():
-            self._answers.put(0)
-            self._thread.join()
+        while self._answered < min(self._presses, 2) and self._thread.is_alive():
+            time.sleep(_TICK)
 
     def _run(self) -> None:
         while press := self._answers.get():
@@ -105,6 +107,7 @@ class Interrupt:
                 self._answer(press)
             except (SQLAlchemyError, ShardctlError) as error:
                 self._report(Note(f"the statement under way could not be ended: {error}"))
+            self._answered = press
 
     def _answer(self, press: int) -> None:
         if press == 1:

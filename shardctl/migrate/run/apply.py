@@ -1,35 +1,44 @@
-"""Carries a revision out on every table of its families, and records what was done."""
+"""Carries a revision out on every table of its families, wave by wave, and records it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
-
-from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.errors import StepFailed
-from shardctl.ledger import ClauseRow, Direction, How, rows_of
+from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
+from shardctl.migrate.course import Course
 from shardctl.migrate.learn.locate import Lesson, details
-from shardctl.migrate.learn.steps import Steps, stretches
-from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.attempt import Attempts
-from shardctl.migrate.run.failure import once_free
-from shardctl.migrate.run.held import LATER
-from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.crew import Crew
+from shardctl.migrate.run.failure import Failures, once_free
+from shardctl.migrate.run.lanes import Lanes
+from shardctl.migrate.run.looks import Looks
+from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
-from shardctl.migrate.work import Confined, Outcome, Revision, Work, outcome_of, segments, work_of
-from shardctl.report import Finished, Started, TableDone
-from shardctl.structure import Structure
-
-Rows: TypeAlias = Mapping[tuple[int, str], ClauseRow]
+from shardctl.migrate.waves import WAVES, Wave, waves
+from shardctl.migrate.work import (
+    Confined,
+    Outcome,
+    Revision,
+    Rows,
+    Work,
+    outcome_of,
+    segments,
+    work_of,
+)
+from shardctl.report import Finished, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Application:
 
     Attributes:
         gate: asked before every statement.
+        course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
     """
 
@@ -49,6 +59,7 @@ class Application:
     lessons: Mapping[str, Lesson]
     shown: Sequence[str]
     steps: Steps
+    course: Course
     confined: Confined | None = None
 
     def carry_out(self) -> Outcome:
@@ -56,7 +67,7 @@ class Application:
 
         Raises:
             Contradiction: a table is neither as a clause finds it nor as it leaves it.
-            StepFailed: the server refused a statement, a month stayed locked, or the gate is
+            StepFailed: the server refused statements, months stayed locked, or the gate is
                 closed; what was done is recorded.
             KeyboardInterrupt: Ctrl-C was pressed; likewise.
             LockLost: another run took over.
@@ -67,143 +78,131 @@ class Application:
         # A second pass meets the months that were born during the first.
         for _ in range(2):
             for table, numbers in segments(self.clauses):
-                works += self._segment(table, numbers)
-            if not self._left():
+                done, waiting = self._segment(table, numbers)
+                works += done
+                if waiting:
+                    return self._paused(works, waiting)
+            if not (left := self._left()):
                 break
         else:
             raise StepFailed(
-                f"revision {self.revision}: {self._left()[0].member.table} still does not look as "
+                f"revision {self.revision}: {left[0].member.table} still does not look as "
                 "it should, though the server accepted every statement; see shardctl status"
             )
         self.site.report(Finished(str(self.revision), time.monotonic() - begun))
         return outcome_of(self.revision, self.shown, works)
 
-    def _segment(self, table: str, numbers: Sequence[int]) -> list[Work]:
-        """Bring all tables through a segment; a month that stays locked has a second turn.
+    def _segment(self, table: str, numbers: Sequence[int]) -> tuple[list[Work], tuple[Member, ...]]:
+        """Bring all tables through a segment, wave by wave; and which are to wait.
 
-        The next segment may rely on this one, on every month: it waits until all are through.
+        A month that stays locked has a second turn after all others. The next segment may rely
+        on this one, on every month: it waits until all are through.
         """
-        database = self.site.database
-        zone, wait = self.site.zone(table), self.gate.restraint.lock_wait
-        with database.connect(zone=zone, lock_wait=wait) as connection:
-            database.dialect.claim(connection, self.lease.token)
-            session = database.dialect.connection_id(connection)
-            sender = Sender(database.dialect, connection, session, self.lease, self._run)
-            attempts = Attempts(
-                self.site,
-                self.gate,
-                self.revision,
-                self.clauses,
-                self.lessons,
-                self._telling,
-                sender,
-            )
-            turn = partial(self._table, attempts, table, numbers)
-            first = [turn(False, member) for member in self._members(table)]
-            second = [turn(True, work.member) for work in first if work.locked]
-        if locked := [work.locked for work in second if work.locked]:
-            raise StepFailed("\n".join([*locked, once_free(self.revision)]))
-        return first + second
+        members = self._members(table)
+        meant = [member for member in members if member.month in self.course.months]
+        turns = self._turns(table, numbers, meant)
+        failures = Failures(self.course.max_failures)
+        works: list[Work] = []
+        with Crew(partial(self._join, table), self._size) as crew:
+            coming = deque(self._waves(table, meant))
+            while coming and not self._is_behind_pause(coming[0]):
+                wave = coming.popleft()
+                turn = partial(turns.take, False)
+                if not wave.fails_fast:
+                    turn = partial(failures.counted, turn)
+                done = crew.through(wave.members, turn)
+                works += done
+                if wave.name == "canary" and done[0].locked and coming:
+                    # It has its second turn in the end; another is to go before the others.
+                    coming.extendleft(reversed(self._waves(table, coming.popleft().members)))
+            locked = [work.member for work in works if work.locked]
+            late = crew.through(locked, partial(failures.counted, partial(turns.take, True)))
+        if still := [work.locked for work in late if work.locked]:
+            failures.add("\n".join(still), once_free(self.revision))
+        failures.raise_any()
+        reached = {work.member for work in works}
+        left = [member for member in members if member not in reached]
+        wanting = self._wanting(table, numbers, left, self._rows()) if left else []
+        return works + late, tuple(work.member for work in wanting)
 
-    def _table(
-        self, attempts: Attempts, table: str, numbers: Sequence[int], last: bool, member: Member
-    ) -> Work:
-        """Bring one table through a segment, as far as nobody keeps it locked.
+    def _waves(self, table: str, members: Sequence[Member]) -> tuple[Wave, ...]:
+        return waves(members, self.site.families.get(table), self.site.coldest)
 
-        Args:
-            last: whether this is its second turn, and there is no third.
-        """
-        live: Mapping[str, Structure] | None = self.site.look([member])
-        sender = attempts.sender
-        work = self._look(sender, member, table, numbers, live)
-        done: list[int] = []
-        for stretch in stretches(work.todo, self.clauses):
-            for step in self._steps(member, stretch, live):
-                still = partial(self._needs, sender, member, table, step.numbers)
-                try:
-                    attempts.send(member, table, step, still)
-                except DBAPIError as error:
-                    words = self.site.database.dialect.words(error)
-                    # Nothing goes on without the template, and a failure is no reason to wait.
-                    deferred = attempts.held_up(error) and member.month is not None
-                    if deferred and not last:
-                        self._telling(member, step, "waiting", detail=LATER)
-                    else:
-                        self._telling(member, step, "failed", detail=words)
-                    told, way_on = attempts.failure(member, step, error)
-                    if not deferred:
-                        raise StepFailed(f"{told}\n{way_on}") from error
-                    return replace(work, todo=tuple(done), locked=told)
-                done += step.numbers
-            live = None  # it looks otherwise now
-        self.site.report(TableDone(member.table))
-        return work
+    def _is_behind_pause(self, wave: Wave) -> bool:
+        pause = self.course.pause_after
+        return pause is not None and WAVES.index(wave.name) > WAVES.index(pause)
 
-    def _look(
-        self,
-        sender: Sender,
-        member: Member,
-        table: str,
-        numbers: Sequence[int],
-        look: Mapping[str, Structure] | None = None,
-    ) -> Work:
-        """What a table needs, judged by how it looks at this moment; what it has had is recorded.
+    def _paused(self, works: Sequence[Work], waiting: Sequence[Member]) -> Outcome:
+        tables = [member.table for member in waiting]
+        return outcome_of(self.revision, self.shown, works, tables)
 
-        A clause that was begun here was not there before: it is this revision's own.
+    def _turns(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Turns:
+        site = self.site
+        telling = Telling(site.report, self.revision, self.shown)
+        attempts = Attempts(
+            site,
+            self.gate,
+            self.revision,
+            self.clauses,
+            self.lessons,
+            telling,
+            Lanes(self.course),
+        )
+        rows: dict[str, dict[tuple[int, str], ClauseRow]] = defaultdict(dict)
+        for key, row in self._rows().items():
+            rows[row.table][key] = row
+        looks = Looks(site, members)
+        return Turns(attempts, self.steps, table, numbers, looks, rows, self.confined)
 
-        Args:
-            look: how it looks, where that is known.
-        """
-        rows = self._rows(member)
-        if look is None:
-            look = self.site.look([member])
-        work = self._work(member, table, numbers, look, rows)
-        for number in work.found:
-            how: How = "ran" if (number, member.table) in rows else "found"
-            self.lease.ledger.done_clauses(
-                sender.connection, *self._run, [number], member.table, how=how
-            )
-            self._telling(member, Step((number,)), "found")
-        return work
+    def _join(self, table: str, place: int) -> AbstractContextManager[Sender]:
+        return sender(
+            self.site.database,
+            self.lease,
+            self._run,
+            place=place,
+            zone=self.site.zone(table),
+            lock_wait=self.gate.restraint.lock_wait,
+        )
 
-    def _needs(self, sender: Sender, member: Member, table: str, numbers: Sequence[int]) -> bool:
-        return bool(self._look(sender, member, table, numbers).todo)
-
-    def _steps(
-        self, member: Member, stretch: tuple[int, ...], look: Mapping[str, Structure] | None
-    ) -> tuple[Step, ...]:
-        """The steps of a stretch of clauses on one table, judged by how it looks now."""
-        if self.clauses[stretch[0]].algorithm is None:
-            return self.steps.apart(stretch)
-        look = self.site.look([member]) if look is None else look
-        return self.steps.of(member, stretch, details(look.get(member.table)))
-
-    def _work(
-        self,
-        member: Member,
-        table: str,
-        numbers: Collection[int],
-        look: Mapping[str, Structure],
-        rows: Rows,
-    ) -> Work:
-        live = details(look.get(member.table))
-        lesson = self.lessons.get(table)
-        return work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
+    @property
+    def _size(self) -> int:
+        """How many sessions work together; a file has one that writes."""
+        if self.site.database.dialect.transactional_ddl:
+            return 1
+        return max(self.course.jobs, self.course.rebuild_jobs)
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
-        left: list[Work] = []
         rows = self._rows()
-        for table, numbers in segments(self.clauses):
-            members = self._members(table)
-            look = self.site.look(members)
-            works = (self._work(member, table, numbers, look, rows) for member in members)
-            left += [work for work in works if work.todo and work.member.table in look]
-        return left
+        return [
+            work
+            for table, numbers in segments(self.clauses)
+            for work in self._wanting(table, numbers, self._members(table), rows)
+        ]
 
-    def _rows(self, member: Member | None = None) -> Rows:
-        table = member.table if member else None
-        return rows_of(self.site.connection, *self._run, table=table)
+    def _wanting(
+        self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
+    ) -> list[Work]:
+        """What some tables still need of a segment; those that need nothing are left out."""
+        look, lesson = self.site.look(members), self.lessons.get(table)
+        works = (
+            work_of(
+                member,
+                numbers,
+                self.clauses,
+                lesson,
+                details(look.get(member.table)),
+                rows,
+                self.confined,
+            )
+            for member in members
+            if member.table in look
+        )
+        return [work for work in works if work.todo]
+
+    def _rows(self) -> Rows:
+        with self.site.reading() as connection:
+            return rows_of(connection, *self._run)
 
     def _members(self, table: str) -> tuple[Member, ...]:
         if not table:
@@ -216,10 +215,6 @@ class Application:
     def _tables(self) -> set[str]:
         named = {table for table, _ in segments(self.clauses)}
         return {member.table for table in named for member in self._members(table)}
-
-    @property
-    def _telling(self) -> Telling:
-        return Telling(self.site.report, self.revision, self.shown)
 
     @property
     def _run(self) -> tuple[str, Direction]:

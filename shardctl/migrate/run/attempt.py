@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -11,22 +12,25 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause
 from shardctl.dialects import Statement
-from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.backfill import Backfill
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
+    MonthFailed,
     broke_off,
+    by_hand,
     failed,
     once_free,
     once_mended,
-    refusal,
+    refused,
     said,
 )
 from shardctl.migrate.run.held import held_by
-from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.lanes import Lanes
+from shardctl.migrate.run.send import Record, Sender
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -34,10 +38,11 @@ from shardctl.migrate.work import Revision
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What all steps of one revision are sent with, on one session.
+    """What all steps of one revision are sent with.
 
     Attributes:
         gate: asked before every statement.
+        lanes: how many are sent at the same time.
     """
 
     site: Site
@@ -46,45 +51,53 @@ class Attempts:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     telling: Telling
-    sender: Sender
+    lanes: Lanes
 
-    def send(self, member: Member, table: str, step: Step, needed: Callable[[], bool]) -> None:
+    def send(
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> None:
         """Run one step; where others are in the way, look at the table and try again.
 
         Args:
+            record: what becomes of the table's clauses.
             needed: whether the table still needs it, judged by how it looks now.
 
         Raises:
             DBAPIError: it failed, or others are in the way for too long.
-            StepFailed: the table refuses the step's algorithm.
+            MonthFailed: the table refuses the step's algorithm.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         if step.refused:
-            self.telling(member, step, "failed", detail=step.refused)
-            raise StepFailed(self._refusal(member, step, step.refused))
+            raise self._refused(sender, member, step, step.refused)
+        clause = self.clauses[step.numbers[0]]
+        if clause.chunks is not None:
+            self._backfill(sender, member, step)
+            return
         dialect = self.site.database.dialect
-        send = self.sender.data if self.clauses[step.numbers[0]].data else self.sender.structure
         for pause in (*self.gate.restraint.pauses(), None):
-            self.gate.admit(table)
             try:
-                statements = self._statements(self.sender.connection, member, step)
-                seconds = send(member.table, step.numbers, statements)
+                seconds = self._once(sender, record, member, table, step)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
-                        self._ended(member, step)
+                        self._ended(sender, member, step)
                     raise KeyboardInterrupt from error
                 if step.algorithm and dialect.is_algorithm_refused(error):
                     if _is_template(member):
                         # It is empty: nobody waits for it, and a rebuild takes no time.
-                        self.send(member, table, replace(step, algorithm=None), needed)
+                        anyhow = replace(step, algorithm=None)
+                        self.send(sender, record, member, table, anyhow, needed)
                         return
-                    words = dialect.words(error)
-                    self.telling(member, step, "failed", detail=words)
-                    raise StepFailed(self._refusal(member, step, words)) from error
+                    raise self._refused(sender, member, step, dialect.words(error)) from error
                 if pause is None or not self.held_up(error):
                     raise
-                held = self._held_by(member, step, error)
+                held = self._held_by(sender, member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
                 self.telling(member, step, "run", seconds=seconds)
@@ -92,6 +105,25 @@ class Attempts:
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
+
+    def _once(
+        self, sender: Sender, record: Record, member: Member, table: str, step: Step
+    ) -> float:
+        data = self.clauses[step.numbers[0]].data
+        heavy = data or (step.algorithm is not None and step.algorithm.rebuilds)
+        with self.lanes.taken(heavy=heavy):
+            self.gate.admit(table)
+            statements = self._statements(sender.connection, member, step)
+            if data:
+                return sender.data(member.table, step.numbers, statements)
+            return sender.structure(record, member.table, step.numbers, statements)
+
+    def _backfill(self, sender: Sender, member: Member, step: Step) -> None:
+        tell = partial(self.telling, member, step)
+        held_by = partial(self._held_by, sender, member, step)
+        with self.lanes.taken(heavy=True):
+            backfill = Backfill(self.site, self.gate, sender, tell, held_by)
+            backfill.carry_out(member, step.numbers[0], self.clauses)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
@@ -116,13 +148,15 @@ class Attempts:
             lambda: dialect.definition(connection, member.table),
         )
 
-    def _refusal(self, member: Member, step: Step, words: str) -> str:
-        by_hand = self._alteration(self.site.connection, member, step).joined(member.table, None)
-        return refusal(member.table, step, self.revision, words, by_hand.sql)
+    def _refused(self, sender: Sender, member: Member, step: Step, words: str) -> MonthFailed:
+        self.telling(member, step, "failed", detail=words)
+        statement = self._alteration(sender.connection, member, step).joined(member.table, None)
+        return MonthFailed(
+            refused(member.table, step, self.revision, words), by_hand(statement.sql)
+        )
 
-    def _ended(self, member: Member, step: Step) -> None:
+    def _ended(self, sender: Sender, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender = self.sender
         sender.lease.ledger.ended_clauses(
             sender.connection, *sender.run, step.numbers, member.table
         )
@@ -132,27 +166,30 @@ class Attempts:
         """Whether others are in the way, so that the same step may pass later."""
         return self.site.database.dialect.is_held_up(error)
 
-    def _held_by(self, member: Member, step: Step, error: DBAPIError) -> str:
-        dialect, connection = self.site.database.dialect, self.site.connection
+    def _held_by(self, sender: Sender, member: Member, step: Step, error: DBAPIError) -> str:
+        dialect = self.site.database.dialect
         if not dialect.is_lock_timeout(error):
             return dialect.words(error)  # a deadlock, whose other party may be gone
-        blockers = dialect.blockers(
-            connection,
-            member.table,
-            rows=self.clauses[step.numbers[0]].data,
-            waited=self.gate.restraint.lock_wait,
-            ours=self.sender.session,
-        )
+        with self.site.reading() as connection:
+            blockers = dialect.blockers(
+                connection,
+                member.table,
+                rows=self.clauses[step.numbers[0]].data,
+                waited=self.gate.restraint.lock_wait,
+                ours=sender.session,
+            )
         return held_by(blockers) if blockers else dialect.unseen_blocker
 
-    def failure(self, member: Member, step: Step, error: DBAPIError) -> tuple[str, str]:
+    def failure(
+        self, sender: Sender, member: Member, step: Step, error: DBAPIError
+    ) -> tuple[str, str]:
         """What happened, in a line, and in another how to go on."""
         dialect = self.site.database.dialect
         where, what = member.table or "database", said(step)
         words = dialect.words(error)
         if self.held_up(error):
             if dialect.is_lock_timeout(error):
-                words += f"; {self._held_by(member, step, error)}"
+                words += f"; {self._held_by(sender, member, step, error)}"
             return failed(where, what, self.revision, words), once_free(self.revision)
         if dialect.is_connection_lost(error):
             return broke_off(where, what, self.revision, words), ONCE_CONNECTED

@@ -2,10 +2,75 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Final
 
+from shardctl.catalog import Member
+from shardctl.errors import StepFailed
 from shardctl.migrate.learn.trial import Step
-from shardctl.migrate.work import Revision
+from shardctl.migrate.run.send import Sender
+from shardctl.migrate.work import Revision, Work
+
+
+class MonthFailed(StepFailed):
+    """A step failed on one table; others may fare better.
+
+    Attributes:
+        told: what happened.
+        way_on: how to go on.
+        lost: whether the connection broke, which is no table's fault.
+    """
+
+    def __init__(self, told: str, way_on: str, *, lost: bool = False) -> None:
+        """Both are told."""
+        super().__init__(f"{told}\n{way_on}")
+        self.told, self.way_on, self.lost = told, way_on, lost
+
+
+class Failures:
+    """The months that failed while the others were gone on with, up to a number of them."""
+
+    def __init__(self, most: int) -> None:
+        """None has failed yet.
+
+        Args:
+            most: how many may fail before no other is begun.
+        """
+        self._most = most
+        self._seen: list[MonthFailed] = []
+        self._lock = threading.Lock()
+
+    def counted(
+        self, turn: Callable[[Sender, Member], Work], sender: Sender, member: Member
+    ) -> Work:
+        """Give a table its turn; one that fails is kept, as long as there are not too many.
+
+        Raises:
+            StepFailed: there are; all of them are told.
+        """
+        try:
+            return turn(sender, member)
+        except MonthFailed as error:
+            if error.lost:
+                raise
+            with self._lock:
+                self._seen.append(error)
+                if len(self._seen) > self._most:
+                    self.raise_any()
+            return Work(member, (), (), failed=error.told)
+
+    def add(self, told: str, way_on: str) -> None:
+        """Keep one more that is no table's own."""
+        self._seen.append(MonthFailed(told, way_on))
+
+    def raise_any(self) -> None:
+        """Raise what has been kept: the one as it is, several as one."""
+        if len(self._seen) == 1:
+            raise self._seen[0]
+        if self._seen:
+            ways = dict.fromkeys(error.way_on for error in self._seen)
+            raise StepFailed("\n".join([*(error.told for error in self._seen), *ways]))
 
 
 def said(step: Step) -> str:
@@ -46,17 +111,23 @@ def _give_up(revision: Revision) -> str:
     return ", or give it up with 'shardctl downgrade -1'" if revision.direction == "up" else ""
 
 
-def refusal(where: str, step: Step, revision: Revision, words: str, by_hand: str) -> str:
-    """A table would be rebuilt or locked by a step, unlike the template.
-
-    Args:
-        by_hand: the statement without a demand.
-    """
+def refused(where: str, step: Step, revision: Revision, words: str) -> str:
+    """A table would be rebuilt or locked by a step, unlike the template; `by_hand` follows."""
     return (
         f"{where}: {said(step)} of {revision} cannot be {step.algorithm} here, as on a copy of the "
-        f"template: {words}\n"
+        f"template: {words}"
+    )
+
+
+def by_hand(sql: str) -> str:
+    """How to go on after a table was left as it is.
+
+    Args:
+        sql: the statement without a demand.
+    """
+    return (
         "What was done before is recorded. Alter this table by hand when it may take its time, "
         "then run again, which finds it done and goes on (shardctl upgrade --dry-run names more "
         "such tables):\n"
-        f"  {by_hand};"
+        f"  {sql};"
     )

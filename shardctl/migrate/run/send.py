@@ -1,53 +1,100 @@
-"""Sends one step to one table, and records it so that no crash loses or doubles it."""
+"""Sends steps to one table, and records them so that no crash loses or doubles one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from shardctl.dialects import Dialect, Statement, execute
-from shardctl.ledger import Direction
+from shardctl.dialects import Database, Dialect, Statement, execute
+from shardctl.ledger import Direction, Sent
 from shardctl.lock import Lease
+
+
+@dataclass(slots=True)
+class Record:
+    """What became of a table's clauses that were begun together.
+
+    Attributes:
+        begun: those whose statement has been sent, or is about to be.
+        sent: the steps that have taken effect.
+    """
+
+    begun: set[int] = field(default_factory=set)
+    sent: list[Sent] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A session that runs a revision's clauses; it has claimed the lease's token.
+    """A session that runs a revision's clauses; it has claimed its token.
 
     Attributes:
+        token: the mark of its statements, which begins with the lease's.
         session: its id on the server; None where there is none.
         run: the revision and the direction under which the ledger knows them.
     """
 
     dialect: Dialect
     connection: Connection
+    token: str
     session: int | None
     lease: Lease
     run: tuple[str, Direction]
 
-    def structure(
-        self, table: str, numbers: Collection[int], statements: Sequence[Statement]
-    ) -> float:
-        """Run DDL clauses that are one step; how long it took, in seconds.
+    @contextmanager
+    def recording(
+        self, table: str, numbers: Collection[int], known: Collection[int]
+    ) -> Iterator[Record]:
+        """DDL clauses of one table, recorded before the first is sent and after the last.
 
-        Where DDL commits itself the record comes in two parts, before and after: what stands
-        between them after a crash is decided by how the table looks.
+        What stands between the two records after a crash is decided by how the table looks.
+        Where a server can commit DDL together with a record, each step is recorded by itself.
+
+        Args:
+            known: the clauses that have a row already.
         """
+        record = Record()
+        if self.dialect.transactional_ddl:
+            yield record
+            return
+        ledger = self.lease.ledger
+        ledger.begin_clauses(
+            self.connection,
+            *self.run,
+            numbers,
+            table,
+            token=self.token,
+            connection_id=self.session,
+            known=known,
+        )
+        try:
+            yield record
+        finally:
+            # A session that is lost cannot tell any more: then the looks decide, as after a crash.
+            if not self.connection.invalidated:
+                ledger.ran_clauses(self.connection, *self.run, record.sent, table)
+                unsent = [number for number in numbers if number not in record.begun]
+                ledger.unsent_clauses(self.connection, *self.run, unsent, table)
+
+    def structure(
+        self, record: Record, table: str, numbers: Sequence[int], statements: Sequence[Statement]
+    ) -> float:
+        """Run DDL clauses that are one step; how long it took, in seconds."""
         begun = time.monotonic()
         if self.dialect.transactional_ddl:
             with self.dialect.transaction(self.connection):
                 self._send(statements)
                 return self._done(table, numbers, begun)
-        self.lease.ledger.begin_clauses(
-            self.connection, *self.run, numbers, table, connection_id=self.session
-        )
+        record.begun.update(numbers)
         self._send(statements)
-        return self._done(table, numbers, begun)
+        seconds = time.monotonic() - begun
+        record.sent.append(Sent(tuple(numbers), seconds))
+        return seconds
 
-    def data(self, table: str, numbers: Collection[int], statements: Sequence[Statement]) -> float:
+    def data(self, table: str, numbers: Sequence[int], statements: Sequence[Statement]) -> float:
         """Run a data clause and record it in one transaction, the record first.
 
         The unique key of the record decides, not an earlier read: a clause that was applied
@@ -62,7 +109,7 @@ class Sender:
         return time.monotonic() - begun
 
     def _send(self, statements: Sequence[Statement]) -> int:
-        mark = f"shardctl {self.lease.token}"
+        mark = f"shardctl {self.token}"
         return sum(max(execute(self.connection, one, mark), 0) for one in statements)
 
     def _done(
@@ -73,3 +120,28 @@ class Sender:
             self.connection, *self.run, numbers, table, how="ran", seconds=seconds, rows=rows
         )
         return seconds
+
+
+@contextmanager
+def sender(
+    database: Database,
+    lease: Lease,
+    run: tuple[str, Direction],
+    *,
+    place: int,
+    zone: str,
+    lock_wait: int,
+) -> Iterator[Sender]:
+    """A session of its own for a revision's clauses.
+
+    Args:
+        place: its number, from 0, among the sessions that are at work together.
+        zone: the time zone in which the clauses run.
+        lock_wait: how long they wait for others' locks, in seconds.
+    """
+    dialect = database.dialect
+    token = f"{lease.token}.{place}" if place else lease.token
+    with database.connect(zone=zone, lock_wait=lock_wait) as connection:
+        dialect.claim(connection, token)
+        session = dialect.connection_id(connection)
+        yield Sender(dialect, connection, token, session, lease, run)

@@ -1,0 +1,86 @@
+"""How far a run goes, and how fast: which months, up to which wave, how many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shardctl.dialects import PLACES
+from shardctl.errors import ConfigError
+from shardctl.migrate.selection import ALL, Selection
+from shardctl.migrate.waves import WAVES, WaveName
+
+JOBS: Final = 2
+"""Months that get cheap steps at the same time; more sessions than this gain little on one
+server, whose data dictionary they share."""
+
+MAX_FAILURES: Final = 3
+"""Months that may fail before a run gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the user says of it.
+
+    Attributes:
+        months: those that the run is meant for. The template always is; while other months
+            wait, the revision stays unfinished.
+        pause_after: the wave after which the run stops, to be gone on with by the next.
+        jobs: how many months get INSTANT and in-place steps at the same time.
+        rebuild_jobs: how many are rebuilt, or have their rows changed, at the same time.
+        max_failures: how many months of the history, or the current one, may fail before no
+            other is begun; 0: the first ends the run. In the waves before, it always does.
+
+    Raises:
+        ConfigError: a number is out of its range.
+    """
+
+    months: Selection = ALL
+    pause_after: WaveName | None = None
+    jobs: int = JOBS
+    rebuild_jobs: int = 1
+    max_failures: int = MAX_FAILURES
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name in ("jobs", "rebuild_jobs"):
+            if not 1 <= getattr(self, name) <= PLACES:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)}: it is a number from 1 to {PLACES}"
+                )
+        if self.max_failures < 0:
+            raise ConfigError(f"max_failures={self.max_failures}: it is a number, 0 or more")
+
+
+DEFAULT: Final = Course()
+"""What holds where nothing is said."""
+
+
+def course_of(words: Mapping[str, str]) -> Course:
+    """What is said under the names of its attributes, as text; what else is said is left alone.
+
+    Raises:
+        ConfigError: it cannot be read, or a number is out of its range.
+    """
+    numbers: dict[str, int] = {}
+    for name in ("jobs", "rebuild_jobs", "max_failures"):
+        if name in words:
+            if not words[name].isdecimal():
+                raise ConfigError(f"{name}={words[name]}: it is a number")
+            numbers[name] = int(words[name])
+    months = Selection.parse(words.get("only"), words.get("except"))
+    pause_after = wave_named(words["pause_after"]) if "pause_after" in words else None
+    return Course(months, pause_after, **numbers)
+
+
+def wave_named(text: str) -> WaveName:
+    """The wave of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for wave in WAVES:
+        if wave == text:
+            return wave
+    raise ConfigError(f"{text!r} is no wave; the waves are {', '.join(WAVES)}")
