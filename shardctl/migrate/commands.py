@@ -91,6 +91,8 @@ def upgrade(
         PlanChanged: the plan does not hold any more; the message says in what.
         ConfigError: there is no such revision, or no Alembic environment.
     """
+    if plan is not None and plan.direction != "up":
+        raise PlanChanged("the plan is one of a downgrade")
     if plan is not None and target not in (None, plan.target):
         raise PlanChanged(f"the plan leads to {plan.target}, not to {target}: leave the target out")
     to = target or (plan.target if plan else "head")

@@ -13,8 +13,10 @@ from shardctl import ledger
 from shardctl.cli.planned import as_text
 from shardctl.errors import ConfigError, PlanChanged, StepFailed
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
 from shardctl.migrate.plan.saved import as_data, load, save
 from shardctl.migrate.plan.values import Plan, PlannedStep
+from shardctl.migrate.selection import Selection
 from tests.conftest import RunCli
 from tests.killing import Trials
 from tests.nursery import Nursery
@@ -345,6 +347,43 @@ def test_the_command_checks_saves_and_runs(project: Project, run_cli: RunCli) ->
     assert code == 0
     assert "downgrade of r1 r1" in text
     assert having(project) == set(ALL)
+
+
+def test_more_months_cost_no_more_statements_and_share_what_is_known_of_them(
+    anywhere: Project,
+) -> None:
+    anywhere.revision("r1", ROOM + INDEX)
+
+    def sent() -> tuple[int, Plan]:
+        statements: list[str] = []
+
+        def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", count)
+        try:
+            plan = planned(anywhere)
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", count)
+        return len(statements), plan
+
+    few, _ = sent()
+    for month in range(1, 13):
+        anywhere.sql(TABLE.format(table=f"t_order_2021{month:02}"))
+    many, plan = sent()
+    assert many == few
+    assert len({id(table.structure) for table in plan.tables.values()}) == 1
+    assert len({id(share.steps[0]) for share in plan.revisions[0].shares if share.steps}) <= 2
+
+
+def test_some_months_of_a_plan_go_first_and_the_others_later(anywhere: Project) -> None:
+    anywhere.revision("r1", ROOM)
+    plan = saved(anywhere)
+    some = Course(Selection.parse("202001..202003"))
+    commands.upgrade(anywhere.config, plan=plan, course=some)
+    assert (anywhere.version(), having(anywhere)) == (None, {"t_order", *MONTHS[:3]})
+    carried_out(anywhere, plan)
+    assert (anywhere.version(), having(anywhere)) == ("r1", set(ALL))
 
 
 # -- a plan that holds no more ---------------------------------------------------------------
