@@ -1,7 +1,7 @@
 """Commands that are killed at a chosen statement, and what they had written until then.
 
-A command is a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`, and
-`now(year, month, day)`.
+A command is a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`,
+`load(file)` for a plan, and `now(year, month, day)`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from shardctl.lifecycle.adopt import adopt
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
+from shardctl.migrate.plan import saved
 from tests.nursery import Nursery
 from tests.servers import Own
 
@@ -155,6 +156,7 @@ def _main(asked: dict[str, object]) -> None:
 def _carry_out(folder: Path, command: str) -> None:
     config = shardctl.load(folder / "shardctl.toml")
     names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
+    names["load"] = lambda file: saved.load(Path(file))
     names["Course"] = Course
     eval(command, names | {"now": partial(datetime, tzinfo=UTC)})
 

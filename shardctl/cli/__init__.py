@@ -23,6 +23,7 @@ from shardctl.cli.downgrade import downgrade
 from shardctl.cli.history import history
 from shardctl.cli.init import init
 from shardctl.cli.log import log
+from shardctl.cli.plan import plan
 from shardctl.cli.premake import premake
 from shardctl.cli.retry import retry
 from shardctl.cli.revision import revision
@@ -40,7 +41,7 @@ INTERRUPTED = 130
 
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
-    *(init, adopt, revision, upgrade, downgrade, retry, skip, current, history, stamp),
+    *(init, adopt, revision, plan, upgrade, downgrade, retry, skip, current, history, stamp),
     *(premake, status, check, where, log, unlock, demo),
 )
 

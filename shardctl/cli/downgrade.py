@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from shardctl.cli.migration import migrate, restrained, steered
+from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
@@ -72,11 +74,13 @@ def downgrade(
     """
     from shardctl.migrate import commands
 
+    run = session(context)
+    if dry_run:
+        show(run, commands.plan(run.config(), target, direction="down"), json=json)
+        return
     migrate(
-        session(context),
-        commands.downgrade,
-        target,
-        dry_run=dry_run,
+        run,
+        partial(commands.downgrade, target=target),
         allow_destructive=allow_destructive,
         restraint=restrained(
             lock_wait,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +22,7 @@ from shardctl.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from shardctl.config import Config
-    from shardctl.migrate.commands import Migration
+    pass
 
 
 def retry(
@@ -51,15 +50,9 @@ def retry(
     if not failed:
         raise typer.BadParameter("say --failed; 'shardctl upgrade' goes on with all tables")
 
-    def command(config: Config, target: str, *, dry_run: bool, **options: Any) -> Migration:  # noqa: ARG001
-        """Which revision, the ledger knows."""
-        return commands.retry(config, **options)
-
     migrate(
         session(context),
-        command,
-        "",
-        dry_run=False,
+        commands.retry,
         allow_destructive=allow_destructive,
         restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
         course=steered(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shardctl.cli.migration import migrate, restrained, steered
+from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
@@ -34,7 +37,17 @@ from shardctl.cli.session import (
 
 def upgrade(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head",
+    target: Annotated[
+        str | None,
+        typer.Argument(help="The revision to go to; by default head.", show_default=False),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Run this plan of shardctl plan --out, or refuse: no more, no less.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
@@ -58,12 +71,17 @@ def upgrade(
 ) -> None:
     """Carry revisions out on the template and every month."""
     from shardctl.migrate import commands
+    from shardctl.migrate.plan.saved import load
 
+    run = session(context)
+    agreed = None if plan is None else load(plan)
+    if dry_run:
+        to = target or (agreed.target if agreed else "head")
+        show(run, commands.plan(run.config(), to), json=json)
+        return
     migrate(
-        session(context),
-        commands.upgrade,
-        target,
-        dry_run=dry_run,
+        run,
+        partial(commands.upgrade, target=target, plan=agreed),
         allow_destructive=allow_destructive,
         restraint=restrained(
             lock_wait,

@@ -116,6 +116,25 @@ class Dialect(ABC):
         """
         return None
 
+    @property
+    def row_version_limit(self) -> int | None:
+        """How many INSTANT changes of its columns a table takes before it must be rebuilt.
+
+        None: any number, or they are not made so.
+        """
+        return None
+
+    def row_versions(
+        self,
+        connection: Connection,  # noqa: ARG002
+        tables: Collection[str],  # noqa: ARG002
+    ) -> dict[str, int]:
+        """How many row versions tables have used up of `row_version_limit`.
+
+        What cannot be seen is left out; all are where the privilege for it is missing.
+        """
+        return {}
+
     # -- text ---------------------------------------------------------------------------------
 
     @abstractmethod
@@ -155,6 +174,10 @@ class Dialect(ABC):
         """The ways in which an ALTER TABLE can be demanded, the cheapest first; empty where none
         can, and every clause is a statement of its own."""
         return ()
+
+    def blocks_writes(self, algorithm: Algorithm | None) -> bool:  # noqa: ARG002
+        """Whether others wait to write to the table as long as it is altered by an algorithm."""
+        return True
 
     def specification(
         self, action: Action, table: str, names: Names, definition: Definition | None

@@ -159,6 +159,13 @@ def unfinished(connection: Connection) -> tuple[Run, ...]:
     return tuple(_run(row) for row in _read(connection, begun.order_by(schema.run.c.begun_at)))
 
 
+def newest(connection: Connection, count: int) -> tuple[Run, ...]:
+    """So many finished runs, the newest first."""
+    done = select(schema.run).where(schema.run.c.finished_at.is_not(None))
+    latest = done.order_by(schema.run.c.finished_at.desc()).limit(count)
+    return tuple(_run(row) for row in _read(connection, latest))
+
+
 def rows_of(
     connection: Connection, revision: str, direction: Direction, *, table: str | None = None
 ) -> dict[tuple[int, str], ClauseRow]:

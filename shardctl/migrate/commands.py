@@ -17,11 +17,13 @@ from alembic.util import CommandError
 
 from shardctl import ledger
 from shardctl.config import Config
-from shardctl.errors import ConfigError, ShardctlError
+from shardctl.errors import ConfigError, PlanChanged, ShardctlError
+from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
+from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
 from shardctl.report import Note, Report, silent
@@ -34,10 +36,40 @@ class Migration:
     outcomes: tuple[Outcome, ...]
 
 
-def upgrade(
+def plan(
     config: Config,
     target: str = "head",
     *,
+    direction: Direction = "up",
+    report: Report = silent,
+) -> Plan:
+    """What `upgrade`, or `downgrade`, is going to do to every table, and at what cost.
+
+    It takes no lock and changes nothing; on a server, revisions are tried on scratch copies, which
+    are removed. `shardctl.migrate.plan.saved` keeps a plan in a file.
+
+    Args:
+        target: a revision, `head`, or relative such as `+1`.
+        direction: "down": what `downgrade` is going to do.
+        report: told, step by step, what would be done.
+
+    Raises:
+        Refused: something stands against it.
+        ConfigError: there is no such revision, or no Alembic environment.
+    """
+    request = Request(config, report, dry_run=True, target=target)
+    command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
+    with _translated():
+        command(_alembic(config, request), target)
+    (found,) = request.plans
+    return found
+
+
+def upgrade(
+    config: Config,
+    target: str | None = None,
+    *,
+    plan: Plan | None = None,
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
@@ -47,7 +79,8 @@ def upgrade(
     """Carry revisions out on the template and every month, up to a target.
 
     Args:
-        target: a revision, `head`, or relative such as `+1`.
+        target: a revision, `head`, or relative such as `+1`; None: `head`, or where the plan leads.
+        plan: what must hold still, and beyond which nothing is run; see `plan`.
         dry_run: tell what would be done to which table, and change nothing.
         allow_destructive: run what lint calls destructive, too.
         restraint: how it holds back for those who use the tables: locks, time of day, load.
@@ -57,11 +90,19 @@ def upgrade(
         Refused: something stands against it; the message says what, and nothing was changed.
         StepFailed: the server refused a statement, months stayed locked (the others are done), or
             the restraint forbids to go on; what was done is recorded.
+        PlanChanged: the plan does not hold any more; the message says in what.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint, course)
+    if plan is not None and plan.direction != "up":
+        raise PlanChanged("the plan is one of a downgrade")
+    if plan is not None and target not in (None, plan.target):
+        raise PlanChanged(f"the plan leads to {plan.target}, not to {target}: leave the target out")
+    to = target or (plan.target if plan else "head")
+    request = Request(
+        config, report, dry_run, allow_destructive, restraint, course, target=to, agreed=plan
+    )
     with _translated():
-        alembic.command.upgrade(_alembic(config, request), target)
+        alembic.command.upgrade(_alembic(config, request), to)
     return Migration(tuple(request.outcomes))
 
 
@@ -80,7 +121,7 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint, course)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course, target=target)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))

@@ -11,7 +11,7 @@ import logging.config
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
+from shardctl.migrate.plan.agreement import agree, confined_by
+from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking
@@ -49,7 +51,10 @@ class Request:
     Attributes:
         restraint: how the command holds back for those who use the tables.
         course: how far it goes, and how fast.
+        target: the revision to go to, as it was asked for.
+        agreed: the plan that must hold, and beyond which nothing is run; None: there is none.
         outcomes: filled with what became of each revision, in order.
+        plans: filled with the plan of a dry run.
     """
 
     config: Config
@@ -58,7 +63,10 @@ class Request:
     allow_destructive: bool = False
     restraint: Restraint = DEFAULT
     course: Course = DEFAULT_COURSE
+    target: str = ""
+    agreed: Plan | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
 
 
 def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -> None:
@@ -108,27 +116,22 @@ def _run(
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
-            heads = migration.get_current_heads()
-            with walking(
-                site,
-                migration,
-                None,
-                destructive=True,
-                restraint=request.restraint,
-                course=request.course,
-            ) as walk:
-                for step in _steps(command, inner, heads, migration, walk, request):
-                    step.migration_fn()
+            request.plans.append(_plan(command, inner, migration, site, request))
         else:
             destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
+                confined = None
+                if request.agreed is not None:
+                    agree(request.agreed, _plan(command, inner, migration, site, request), site)
+                    confined = confined_by(request.agreed)
                 with walking(
                     site,
                     migration,
                     lease,
                     destructive=destructive,
                     restraint=request.restraint,
+                    confined=confined,
                     course=request.course,
                 ) as walk:
                     migration._migrations_fn = lambda heads, migration: _steps(
@@ -140,6 +143,40 @@ def _run(
                 for roster in site.rosters().values():
                     if roster.template:
                         lease.ledger.register_family(connection, roster.family)
+
+
+def _plan(
+    command: str, inner: Steps, migration: MigrationContext, site: Site, request: Request
+) -> Plan:
+    """What the command would do, and nothing of it done."""
+    warnings: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Note):
+            warnings.append(event.text)
+        if request.dry_run:
+            request.report(event)
+
+    heads = migration.get_current_heads()
+    direction: Direction = "up" if command == "upgrade" else "down"
+    asked = request if request.dry_run else replace(request, outcomes=[])
+    with walking(
+        replace(site, report=hear),
+        migration,
+        None,
+        destructive=True,
+        restraint=request.restraint,
+        course=request.course,
+    ) as walk:
+        for step in _steps(command, inner, heads, migration, walk, asked):
+            step.migration_fn()
+        return walk.plan(direction, _absolute(request.target, walk), heads, warnings)
+
+
+def _absolute(target: str, walk: Walk) -> str:
+    """A target that means the same from wherever one stands: +1 does not."""
+    relative = re.search(r"[+-][0-9]+$", target) is not None
+    return walk.foreseen[-1].revision.id if relative and walk.foreseen else target
 
 
 def _steps(

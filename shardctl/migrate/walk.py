@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from alembic.runtime.migration import MigrationContext
 
 from shardctl import ledger, report
+from shardctl.errors import StepFailed
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.course import Course
@@ -23,7 +24,9 @@ from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.replicas import Replicas, watched
 from shardctl.migrate.patience.restraint import Restraint
+from shardctl.migrate.plan.forecast import Foreseen, forecast
 from shardctl.migrate.plan.foresight import Foresight
+from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
@@ -43,6 +46,8 @@ class Walk:
         replicas: those that are not to lag.
         course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
+        confined: by revision, where it may run, and no other may; None: all may, everywhere.
+        foreseen: filled with what each revision would do, where there is no lease.
     """
 
     site: Site
@@ -53,6 +58,8 @@ class Walk:
     course: Course
     preparer: Preparer
     foresight: Foresight
+    confined: Mapping[str, Confined] | None = None
+    foreseen: list[Foreseen] = field(default_factory=list)
 
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Carry one revision out on all tables; where there is no lease, tell what would be done.
@@ -65,7 +72,13 @@ class Walk:
             StepFailed: the server refused a statement; what was done before it is recorded.
         """
         prepared = self.preparer.prepare(revision, function)
-        return self._run(prepared)
+        if self.confined is None:
+            return self._run(prepared)
+        confined = self.confined[revision.id]
+        outcome = self._run(prepared, confined)
+        if not outcome.waiting:
+            self._refuse_newcomers(prepared, confined)
+        return outcome
 
     def undo(self, run: Run, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Take back a revision that did not come to its end, on the tables where it ran.
@@ -223,10 +236,47 @@ class Walk:
                     numbers.setdefault(member.table, []).append(number)
         return {table: (each, reasons[table]) for table, each in numbers.items()}
 
+    def _refuse_newcomers(self, prepared: Prepared, confined: Confined) -> None:
+        """Keep the version where it is as long as a month that was born meanwhile lacks it.
+
+        Raises:
+            StepFailed: there is such a month.
+        """
+        for table in {clause.table for clause in prepared.clauses if clause.table}:
+            for member in self.site.members(table):
+                if member.table not in confined:
+                    raise StepFailed(
+                        f"{member.table} was made meanwhile and is not in the plan, so that "
+                        f"{prepared.revision} is not finished: run shardctl upgrade to go on with "
+                        "it, or plan anew"
+                    )
+
+    def plan(
+        self, direction: ledger.Direction, target: str, at: Sequence[str], warnings: Sequence[str]
+    ) -> Plan:
+        """All that was foreseen so far, with what it is going to cost.
+
+        Args:
+            target: the revision that all of it leads to.
+            at: the revisions that the database is at.
+        """
+        return forecast(
+            self.foresight,
+            self.foreseen,
+            direction=direction,
+            target=target,
+            at=at,
+            warnings=warnings,
+        )
+
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
-        for work in works:
+        planned = [(work, self.foresight.steps(work, steps)) for work in works]
+        self.foreseen.append(
+            Foreseen(prepared.revision, prepared.clauses, prepared.shown, tuple(planned))
+        )
+        for work, own in planned:
             found: list[tuple[Step, State]] = [(Step((number,)), "found") for number in work.found]
-            found += [(step, "pending") for step in self.foresight.steps(work, steps)]
+            found += [(step, "pending") for step in own]
             for step, state in sorted(found, key=lambda each: each[0].numbers):
                 sql, *further = [prepared.shown[number] for number in step.numbers]
                 self.site.report(
@@ -252,8 +302,13 @@ def walking(
     destructive: bool,
     restraint: Restraint,
     course: Course,
+    confined: Mapping[str, Confined] | None = None,
 ) -> Iterator[Walk]:
-    """A walk through revisions; its scratch copies are removed when it ends."""
+    """A walk through revisions; its scratch copies are removed when it ends.
+
+    Args:
+        confined: by revision, where it may run, and no other may; None: all may, everywhere.
+    """
     max_lag = restraint.max_lag if lease else None
     with (
         watched(site, max_lag, restraint.replicas) as replicas,
@@ -269,4 +324,5 @@ def walking(
             course,
             preparer,
             Foresight(site),
+            confined,
         )

@@ -113,13 +113,12 @@ def work_of(
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
-    own = {number: row for (number, table), row in rows.items() if table == member.table}
-    skipped = {number for number, row in own.items() if row.how == "skipped"}
-    recorded = {number for number, row in own.items() if row.done} - skipped
-    if skipped:
-        segment = [number for number in segment if number not in skipped]
-        if recorded.issuperset(segment):
+    own = rows_on(rows, member.table, len(clauses))
+    if own.skipped:
+        segment = [number for number in segment if number not in own.skipped]
+        if own.recorded.issuperset(segment):
             return Work(member, (), ())
+    recorded = own.recorded
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
@@ -132,6 +131,32 @@ def work_of(
     ]
     found = [number for number in structural if number in had and number not in recorded]
     return Work(member, tuple(todo), tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger has of one table: the numbers of clauses.
+
+    Attributes:
+        recorded: those that are done.
+        skipped: those that were left out for good.
+    """
+
+    recorded: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
+
+
+def rows_on(rows: Rows, table: str, count: int) -> Recorded:
+    """What the ledger has of one table.
+
+    Args:
+        count: how many clauses the revision has.
+    """
+    if not rows:
+        return Recorded()
+    own = [row for number in range(count) if (row := rows.get((number, table)))]
+    skipped = frozenset(row.n for row in own if row.how == "skipped")
+    return Recorded(frozenset(row.n for row in own if row.done) - skipped, skipped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,15 @@ class MySQL(Dialect):
     ) -> dict[str, int] | None:
         return usage.index_reads(connection, self.server, tables, index)
 
+    @property
+    def row_version_limit(self) -> int | None:
+        return self.server.row_version_limit
+
+    def row_versions(self, connection: Connection, tables: Collection[str]) -> dict[str, int]:
+        if self.row_version_limit is None:
+            return {}
+        return read.row_versions(connection, tables)
+
     def quote(self, name: str) -> str:
         return text.quote(name)
 
@@ -103,6 +112,11 @@ class MySQL(Dialect):
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
         return algorithm.of(self.server)
+
+    def blocks_writes(self, algorithm: Algorithm | None) -> bool:
+        if algorithm is None or algorithm.name == "COPY":
+            return not self.server.has_online_copy
+        return algorithm.lock == "SHARED"
 
     def specification(
         self, action: Action, table: str, names: Names, definition: Definition | None

@@ -17,7 +17,7 @@ from itertools import groupby
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.dialects import Definition
-from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.locate import Details, Lesson
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.trial import Numbers, Step, Trial
 from shardctl.migrate.selection import NONE, Listed
@@ -51,9 +51,7 @@ class Steps:
     lessons: Mapping[str, Lesson]
     texts: Mapping[str, Sequence[Definition | None]]
     let_rebuild: Listed = NONE
-    known: dict[tuple[Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
-        default_factory=dict
-    )
+    known: dict[tuple[Numbers, Details], tuple[Step, ...]] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Several threads ask; the copies are tried by one at a time."""
 
@@ -80,7 +78,7 @@ class Steps:
     def _of(
         self, member: Member, numbers: Numbers, live: Details, foreseen: bool
     ) -> tuple[Step, ...]:
-        key = numbers, frozenset(live.items())
+        key = numbers, live
         with self.turn:
             if key not in self.known:
                 lesson = self.lessons[self.clauses[numbers[0]].table]
@@ -102,7 +100,7 @@ class Steps:
         between = set(lesson.clauses[first : last + 1]).difference(numbers)
         if any(not self.clauses[number].data for number in between):
             return None
-        return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
+        return lesson.stages[last + 1] if lesson.stages[first] == live else None
 
     def _tried(self, trial: Trial, numbers: Numbers, end: Details | None) -> tuple[Step, ...]:
         if end is not None and len(numbers) == 1:
@@ -110,7 +108,7 @@ class Steps:
         end = end or trial.end([(number,) for number in numbers])
         if end is None:  # the copy does not tell: then the table itself is to
             return self.apart(numbers)
-        for grouping in self._groupings(numbers, touches(trial.lesson)):
+        for grouping in self._groupings(numbers, trial.lesson.touched):
             if steps := trial.grouped(grouping, end):
                 return steps
         return trial.judged(self.apart(numbers))

@@ -14,7 +14,7 @@ from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Definition, Dialect
 from shardctl.errors import RevisionRefused
 from shardctl.migrate.learn.alteration import Alteration
-from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.scratch import Scratch, Twin
 from shardctl.structure import Key
 
@@ -154,7 +154,7 @@ class Trial:
         In one ALTER TABLE names mean the columns as they were before; one by one, a name that
         was given up may mean another column already.
         """
-        touched = touches(self.lesson)
+        touched = self.lesson.touched
         given: set[Key] = set()
         for size, number in enumerate(numbers):
             names = {key for key in touched[number] if key[0] == "column" and len(key) == 2}

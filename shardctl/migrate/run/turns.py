@@ -59,7 +59,7 @@ class Turns:
         """
         rows = self._rows(member) if last else self.rows.get(member.table, {})
         live: Details | None = self._look(member) if last else details(self.looks.of(member))
-        work = self._work(sender, member, live or {}, rows)
+        work = self._work(sender, member, live or Details(), rows)
         done: list[int] = []
         for stretch in stretches(work.todo, self._clauses):
             steps = self._steps(member, stretch, live)

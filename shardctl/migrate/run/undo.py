@@ -8,7 +8,7 @@ from typing import TypeAlias
 from shardctl.clause import Clause
 from shardctl.errors import Refused
 from shardctl.ledger import ClauseRow
-from shardctl.migrate.learn.locate import Lesson, touches
+from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, lessons_of
 from shardctl.structure import Key, Structure
@@ -83,10 +83,10 @@ def _data(table: str, clauses: Sequence[Clause]) -> list[int]:
 
 
 def _touched(lesson: Lesson | None, numbers: Collection[int]) -> frozenset[Key]:
-    touched = touches(lesson) if lesson else {}
+    touched = lesson.touched if lesson else {}
     return frozenset[Key]().union(*(touched.get(number, ()) for number in numbers))
 
 
 def _not_touching(keys: Collection[Key], lesson: Lesson | None) -> list[int]:
-    touched = touches(lesson) if lesson else {}
+    touched = lesson.touched if lesson else {}
     return [number for number, changed in touched.items() if not changed & set(keys)]
