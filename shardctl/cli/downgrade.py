@@ -75,8 +75,18 @@ def downgrade(
     from shardctl.migrate import commands
 
     run = session(context)
+    course = steered(
+        only,
+        except_,
+        pause_after,
+        jobs=jobs,
+        rebuild_jobs=rebuild_jobs,
+        max_failures=0 if fail_fast else max_failures,
+        let_rebuild=let_rebuild,
+    )
     if dry_run:
-        show(run, commands.plan(run.config(), target, direction="down"), json=json)
+        planned = commands.plan(run.config(), target, direction="down", course=course)
+        show(run, planned, json=json)
         return
     migrate(
         run,
@@ -93,14 +103,6 @@ def downgrade(
             online=online,
             online_from=online_from,
         ),
-        course=steered(
-            only,
-            except_,
-            pause_after,
-            jobs=jobs,
-            rebuild_jobs=rebuild_jobs,
-            max_failures=0 if fail_fast else max_failures,
-            let_rebuild=let_rebuild,
-        ),
+        course=course,
         json=json,
     )

@@ -75,9 +75,18 @@ def upgrade(
 
     run = session(context)
     agreed = None if plan is None else load(plan)
+    course = steered(
+        only,
+        except_,
+        pause_after,
+        jobs=jobs,
+        rebuild_jobs=rebuild_jobs,
+        max_failures=0 if fail_fast else max_failures,
+        let_rebuild=let_rebuild,
+    )
     if dry_run:
         to = target or (agreed.target if agreed else "head")
-        show(run, commands.plan(run.config(), to), json=json)
+        show(run, commands.plan(run.config(), to, course=course), json=json)
         return
     migrate(
         run,
@@ -94,14 +103,6 @@ def upgrade(
             online=online,
             online_from=online_from,
         ),
-        course=steered(
-            only,
-            except_,
-            pause_after,
-            jobs=jobs,
-            rebuild_jobs=rebuild_jobs,
-            max_failures=0 if fail_fast else max_failures,
-            let_rebuild=let_rebuild,
-        ),
+        course=course,
         json=json,
     )

@@ -41,6 +41,7 @@ def plan(
     target: str = "head",
     *,
     direction: Direction = "up",
+    course: Course = DEFAULT_COURSE,
     report: Report = silent,
 ) -> Plan:
     """What `upgrade`, or `downgrade`, is going to do to every table, and at what cost.
@@ -51,13 +52,14 @@ def plan(
     Args:
         target: a revision, `head`, or relative such as `+1`.
         direction: "down": what `downgrade` is going to do.
+        course: which months it is meant for, and which may be altered in whatever way.
         report: told, step by step, what would be done.
 
     Raises:
         Refused: something stands against it.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run=True, target=target)
+    request = Request(config, report, dry_run=True, course=course, target=target)
     command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
     with _translated():
         command(_alembic(config, request), target)

@@ -108,7 +108,8 @@ class Walk:
             self.course.let_rebuild,
         )
         if self.lease is None:
-            return replace(self._foreseen(prepared, works, steps), findings=findings)
+            meant = tuple(work for work in works if work.member.month in self.course.months)
+            return replace(self._foreseen(prepared, meant, steps), findings=findings)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt, self.replicas)

@@ -39,7 +39,7 @@ class Foreseen:
     def kinds(self) -> set[Kind]:
         """What kinds of steps there are."""
         return {
-            kind_of(step.algorithm, data=self.clauses[step.numbers[0]].data)
+            kind_of(step.demanded, data=self.clauses[step.numbers[0]].data)
             for _, steps in self.works
             for step in steps
         }
@@ -73,17 +73,17 @@ def forecast(
         size = sizes[table].bytes if table in sizes else None
         key = step, data, size
         if key not in known:
-            kind = kind_of(step.algorithm, data=data)
+            kind = kind_of(step.demanded, data=data)
             seconds, measured = past.seconds(kind, size)
             # A data clause locks the rows that it changes; of what is chosen by the server
             # nothing is known beforehand.
-            unknown = kind == DATA or (step.algorithm is None and bool(dialect.algorithms))
-            blocks = None if unknown else dialect.blocks_writes(step.algorithm)
+            unknown = kind == DATA or (step.demanded is None and bool(dialect.algorithms))
+            blocks = None if unknown else dialect.blocks_writes(step.demanded)
             known[key] = PlannedStep(
                 step.numbers,
-                step.algorithm,
+                step.demanded if not step.stops else step.algorithm,
                 data,
-                step.refused,
+                step.refused if step.stops else "",
                 blocks,
                 round(seconds, 3),
                 measured,
