@@ -333,7 +333,7 @@ def test_a_tool_that_fails_is_told_in_its_words_and_the_next_run_goes_on(
     assert "Lock wait timeout" in message
     assert "It has left nothing behind" in message
     assert {row.how for (_, table), row in on_one.ledger_rows("r1").items() if table == BIG} == {
-        "ended"
+        "failed"
     }
     upgrade(on_one)
     assert_equal_and_clean(on_one)

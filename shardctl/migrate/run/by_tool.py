@@ -85,5 +85,12 @@ class ByTool:
             told, _, way_on = str(error).partition("\n")
             self.telling(member, step, "failed", detail=told)
             if needed():
-                sender.ended(member.table, step.numbers)
+                sender.lease.ledger.failed_clauses(
+                    sender.connection,
+                    *sender.run,
+                    step.numbers,
+                    member.table,
+                    told,
+                    statement=alteration.joined(member.table, None).sql,
+                )
             raise MonthFailed(told, way_on) from error
