@@ -227,6 +227,10 @@ class Destructive(Refused):
 # -- the database said no ----------------------------------------------------------------------
 
 
+class Unwritable(Refused):
+    """A statement depends on what a table will look like only after others have run."""
+
+
 class StepFailed(ShardctlError):
     """The server refused a statement; what was done before it is recorded: run again to go on."""
 

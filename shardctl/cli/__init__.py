@@ -33,6 +33,7 @@ from shardctl.cli.stamp import stamp
 from shardctl.cli.status import status
 from shardctl.cli.unlock import unlock
 from shardctl.cli.upgrade import upgrade
+from shardctl.cli.verify import verify
 from shardctl.cli.where import where
 from shardctl.errors import ShardctlError
 
@@ -42,7 +43,7 @@ INTERRUPTED = 130
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
     *(init, adopt, revision, plan, upgrade, downgrade, retry, skip, current, history, stamp),
-    *(premake, status, check, where, log, unlock, demo),
+    *(premake, status, check, verify, where, log, unlock, demo),
 )
 
 app = typer.Typer(

@@ -10,6 +10,7 @@ import typer
 from shardctl.cli.output import as_json
 from shardctl.cli.planned import as_text
 from shardctl.cli.session import AsJson, Session, session
+from shardctl.errors import Unwritable
 
 if TYPE_CHECKING:
     from shardctl.migrate.plan.values import Plan
@@ -35,7 +36,11 @@ def plan(
     made = commands.plan(run.config(), target)
     show(run, made, json=json)
     if out is not None:
-        save(made, out)
+        try:
+            save(commands.plan(run.config(), target, spelled=True), out)
+        except Unwritable as error:
+            save(made, out)
+            run.say(f"the saved plan has no statements for 'upgrade --sql --plan': {error}")
     if check and made:
         raise typer.Exit(1)
 

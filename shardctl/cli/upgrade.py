@@ -49,6 +49,14 @@ def upgrade(
         ),
     ] = None,
     dry_run: DryRun = False,
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql",
+            help="Print all of it as SQL, to be reviewed and run by hand; with --plan without a "
+            "connection. Then see shardctl verify.",
+        ),
+    ] = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
     lock_wait_long: LockWaitLong = 60,
@@ -84,6 +92,9 @@ def upgrade(
         max_failures=0 if fail_fast else max_failures,
         let_rebuild=let_rebuild,
     )
+    if sql:
+        run.say(commands.script(run.config(), target or "head", saved=agreed).rstrip())
+        return
     if dry_run:
         to = target or (agreed.target if agreed else "head")
         show(run, commands.plan(run.config(), to, course=course), json=json)

@@ -249,6 +249,10 @@ class Dialect(ABC):
                     text.append(part.replace("%", "%%") if doubled else part)
         return Statement("".join(text), values)
 
+    @abstractmethod
+    def literal(self, connection: Connection, value: object) -> str:
+        """A value of the driver's as SQL, for statements that are sent by others."""
+
     # -- statements that outlive their client ------------------------------------------------------
 
     def connection_id(self, connection: Connection) -> int | None:  # noqa: ARG002

@@ -166,6 +166,12 @@ def newest(connection: Connection, count: int) -> tuple[Run, ...]:
     return tuple(_run(row) for row in _read(connection, latest))
 
 
+def finished(connection: Connection) -> tuple[Run, ...]:
+    """The runs that have come to their end and were not undone, the earliest first."""
+    ended = select(schema.run).where(schema.run.c.finished_at.is_not(None))
+    return tuple(_run(row) for row in _read(connection, ended.order_by(schema.run.c.begun_at)))
+
+
 def rows_of(
     connection: Connection, revision: str, direction: Direction, *, table: str | None = None
 ) -> dict[tuple[int, str], ClauseRow]:

@@ -293,14 +293,21 @@ def ensure(connection: Connection, dialect: Dialect) -> None:
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
     _add_columns(connection, clause)
-    nobody = {"fence": 0, "held": False, "token": "", "orphans": "", "command": "", "owner": ""}
-    nobody |= {"host": "", "machine": "", "server": ""}
-    _insert_once(connection, dialect, insert(lock).values(name=LOCK, **nobody))
-    _insert_once(connection, dialect, insert(heartbeat).values(name=LOCK, fence=0))
-    # The last of all: a ledger that tells its version is complete.
-    _insert_once(connection, dialect, insert(meta).values(name="ledger", version=VERSION))
+    for table, row in first_rows():
+        _insert_once(connection, dialect, insert(table).values(row))
     older = update(meta).where(meta.c.name == "ledger", meta.c.version < VERSION)
     connection.execute(older.values(version=VERSION))
+
+
+def first_rows() -> tuple[tuple[Table, dict[str, Any]], ...]:
+    """What stands in a new ledger; the last of all its version, as it is complete with that."""
+    nobody = {"fence": 0, "held": False, "token": "", "orphans": "", "command": "", "owner": ""}
+    nobody |= {"host": "", "machine": "", "server": ""}
+    return (
+        (lock, {"name": LOCK, **nobody}),
+        (heartbeat, {"name": LOCK, "fence": 0}),
+        (meta, {"name": "ledger", "version": VERSION}),
+    )
 
 
 def _add_columns(connection: Connection, table: Table) -> None:

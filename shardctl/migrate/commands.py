@@ -23,6 +23,7 @@ from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
+from shardctl.migrate.plan.script import script as written
 from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
@@ -42,6 +43,7 @@ def plan(
     *,
     direction: Direction = "up",
     course: Course = DEFAULT_COURSE,
+    spelled: bool = False,
     report: Report = silent,
 ) -> Plan:
     """What `upgrade`, or `downgrade`, is going to do to every table, and at what cost.
@@ -53,18 +55,35 @@ def plan(
         target: a revision, `head`, or relative such as `+1`.
         direction: "down": what `downgrade` is going to do.
         course: which months it is meant for, and which may be altered in whatever way.
+        spelled: with the statements for each table, as `script` wants them.
         report: told, step by step, what would be done.
 
     Raises:
         Refused: something stands against it.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run=True, course=course, target=target)
+    request = Request(config, report, dry_run=True, course=course, target=target, spelled=spelled)
     command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
     with _translated():
         command(_alembic(config, request), target)
     (found,) = request.plans
     return found
+
+
+def script(config: Config, target: str = "head", *, saved: Plan | None = None) -> str:
+    """What `upgrade` would do as one file of SQL, to be reviewed and run without shardctl.
+
+    Args:
+        target: a revision, `head`, or relative such as `+1`.
+        saved: a plan that was saved: then no database is asked, and the target is the plan's.
+
+    Raises:
+        Refused: something stands against it.
+        Unwritable: a statement cannot be written beforehand.
+        ConfigError: there is no such revision, or no Alembic environment.
+    """
+    made = plan(config, target, spelled=True) if saved is None else saved
+    return written(made, config.families, config.timezone)
 
 
 def upgrade(

@@ -53,6 +53,7 @@ class Request:
         course: how far it goes, and how fast.
         target: the revision to go to, as it was asked for.
         agreed: the plan that must hold, and beyond which nothing is run; None: there is none.
+        spelled: whether the plan of a dry run is to have its statements, for each table.
         outcomes: filled with what became of each revision, in order.
         plans: filled with the plan of a dry run.
     """
@@ -65,6 +66,7 @@ class Request:
     course: Course = DEFAULT_COURSE
     target: str = ""
     agreed: Plan | None = None
+    spelled: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
@@ -167,6 +169,7 @@ def _plan(
         destructive=True,
         restraint=request.restraint,
         course=request.course,
+        spelled=request.spelled,
     ) as walk:
         for step in _steps(command, inner, heads, migration, walk, asked):
             step.migration_fn()

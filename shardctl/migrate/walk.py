@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from shardctl import ledger, report
 from shardctl.errors import StepFailed
 from shardctl.ledger import Run
+from shardctl.ledger.encode import clauses_to_text, states_to_text
 from shardctl.lock import Lease
 from shardctl.migrate.course import Course
 from shardctl.migrate.finding import Finding
@@ -26,7 +27,8 @@ from shardctl.migrate.patience.replicas import Replicas, watched
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.plan.forecast import Foreseen, forecast
 from shardctl.migrate.plan.foresight import Foresight
-from shardctl.migrate.plan.values import Plan
+from shardctl.migrate.plan.spelling import Spelling
+from shardctl.migrate.plan.values import Plan, Text
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
@@ -47,6 +49,7 @@ class Walk:
         course: how far it goes, and how fast.
         foresight: how the tables look, or will look after the steps so far.
         confined: by revision, where it may run, and no other may; None: all may, everywhere.
+        spelled: whether what is foreseen is to be written out for each table.
         foreseen: filled with what each revision would do, where there is no lease.
     """
 
@@ -59,6 +62,7 @@ class Walk:
     preparer: Preparer
     foresight: Foresight
     confined: Mapping[str, Confined] | None = None
+    spelled: bool = False
     foreseen: list[Foreseen] = field(default_factory=list)
 
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
@@ -271,10 +275,26 @@ class Walk:
         )
 
     def _foreseen(self, prepared: Prepared, works: tuple[Work, ...], steps: Steps) -> Outcome:
+        start, changed = self.foresight.before.copy(), frozenset(self.foresight.changed)
         planned = [(work, self.foresight.steps(work, steps)) for work in works]
-        self.foreseen.append(
-            Foreseen(prepared.revision, prepared.clauses, prepared.shown, tuple(planned))
-        )
+        foreseen = Foreseen(prepared.revision, prepared.clauses, prepared.shown, tuple(planned))
+        if self.spelled:
+            seen, lessons = self.foresight.seen, steps.lessons
+            clauses, states = prepared.clauses, prepared.states
+            spelling = Spelling(self.site, clauses, lessons, prepared.texts, seen, changed)
+            foreseen = replace(
+                foreseen,
+                statements=tuple(
+                    tuple(
+                        spelling.of(work.member, step, start.get(work.member.table)) for step in own
+                    )
+                    for work, own in planned
+                ),
+                text=Text(
+                    prepared.revision.source, clauses_to_text(clauses), states_to_text(states)
+                ),
+            )
+        self.foreseen.append(foreseen)
         for work, own in planned:
             found: list[tuple[Step, State]] = [(Step((number,)), "found") for number in work.found]
             found += [(step, "pending") for step in own]
@@ -304,6 +324,7 @@ def walking(
     restraint: Restraint,
     course: Course,
     confined: Mapping[str, Confined] | None = None,
+    spelled: bool = False,
 ) -> Iterator[Walk]:
     """A walk through revisions; its scratch copies are removed when it ends.
 
@@ -326,4 +347,5 @@ def walking(
             preparer,
             Foresight(site),
             confined,
+            spelled,
         )

@@ -131,8 +131,12 @@ def test_upgrade_tells_machines_line_by_line(shop: Shop) -> None:
     assert [event["event"] for event in events][:2] == ["started", "step"]
     assert {event["table"] for event in events if event["event"] == "table done"} >= {"t_order"}
     assert events[-1] == {
-        **{"event": "result", "revisions": 1, "changes": 4, "tables": 4},
-        **{"found": 0, "waiting": 0},
+        "event": "result",
+        "revisions": 1,
+        "changes": 4,
+        "tables": 4,
+        "found": 0,
+        "waiting": 0,
     }
 
 

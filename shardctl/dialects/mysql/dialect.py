@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -96,6 +97,11 @@ class MySQL(Dialect):
     ) -> tuple[Statement, ...]:
         mariadb = self.server.is_mariadb
         return (text.copy(definition, name, names, source_tag=source_tag, is_mariadb=mariadb),)
+
+    def literal(self, connection: Connection, value: object) -> str:
+        with closing(connection.connection.cursor()) as cursor:
+            pymysql_cursor: Any = cursor
+            return str(pymysql_cursor.mogrify("%s", (value,)))
 
     def render(
         self, action: Action, table: str, names: Names, definition: Definition | None

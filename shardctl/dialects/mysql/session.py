@@ -67,6 +67,14 @@ def prepare(connection: Connection, *, zone: str, lock_wait: int) -> None:
         connection.exec_driver_sql(settings, (lock_wait, lock_wait, _offset(zone)))
 
 
+def portable(zone: str) -> str:
+    """A time zone as a server without zone tables takes it, too: its offset, where it has one."""
+    try:
+        return _offset(zone)
+    except ConfigError:
+        return zone
+
+
 def _spell(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     modes = "CONCAT(',', @@sql_mode, ',')"
     for mode in _OTHER_SPELLING:

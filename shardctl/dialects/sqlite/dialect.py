@@ -97,6 +97,9 @@ class SQLite(Dialect):
     ) -> tuple[Statement, ...]:
         return tuple(text.copy(definition, name, names, source_tag))
 
+    def literal(self, connection: Connection, value: object) -> str:
+        return str(connection.exec_driver_sql("SELECT quote(?)", (value,)).scalar_one())
+
     def render(
         self, action: Action, table: str, names: Names, definition: Definition | None
     ) -> tuple[Statement, ...]:

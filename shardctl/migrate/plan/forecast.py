@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 
 from shardctl.clause import Clause
 from shardctl.dialects import Size
@@ -14,7 +15,14 @@ from shardctl.ledger.encode import clauses_to_text
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.plan.cost import DATA, INSTANT, Kind, experience, kind_of
 from shardctl.migrate.plan.foresight import Foresight
-from shardctl.migrate.plan.values import Plan, PlannedRevision, PlannedStep, PlannedTable, Share
+from shardctl.migrate.plan.values import (
+    Plan,
+    PlannedRevision,
+    PlannedStep,
+    PlannedTable,
+    Share,
+    Text,
+)
 from shardctl.migrate.work import Revision, Work
 
 Judge = Callable[[Step, bool, str], PlannedStep]
@@ -28,12 +36,16 @@ class Foreseen:
     Attributes:
         shown: for each clause, the SQL as the template gets it.
         works: what each table needs, and the steps in which it will get that.
+        statements: for each of these, what is to be sent in each step; none where nobody asked.
+        text: likewise.
     """
 
     revision: Revision
     clauses: Sequence[Clause]
     shown: Sequence[str]
     works: Sequence[tuple[Work, tuple[Step, ...]]]
+    statements: Sequence[tuple[tuple[str, ...], ...]] = ()
+    text: Text | None = None
 
     @property
     def kinds(self) -> set[Kind]:
@@ -134,8 +146,11 @@ def _revision(foreseen: Foreseen, judge: Judge, sizes: Mapping[str, Size]) -> Pl
                 for step in steps
             ),
             work.found,
+            statements,
         )
-        for work, steps in foreseen.works
+        for (work, steps), statements in zip(
+            foreseen.works, foreseen.statements or repeat(()), strict=False
+        )
     )
     rebuilt = [
         sizes[share.table].bytes or 0
@@ -153,4 +168,5 @@ def _revision(foreseen: Foreseen, judge: Judge, sizes: Mapping[str, Size]) -> Pl
         tuple(foreseen.shown),
         shares,
         max(rebuilt, default=0),
+        foreseen.text,
     )

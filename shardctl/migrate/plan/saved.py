@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,14 @@ from typing import Any, Final
 from shardctl.clause import Algorithm
 from shardctl.errors import ConfigError, PlanChanged
 from shardctl.migrate.plan.forecast import digest
-from shardctl.migrate.plan.values import Plan, PlannedRevision, PlannedStep, PlannedTable, Share
+from shardctl.migrate.plan.values import (
+    Plan,
+    PlannedRevision,
+    PlannedStep,
+    PlannedTable,
+    Share,
+    Text,
+)
 from shardctl.month import Month
 from shardctl.structure import Structure, from_data, to_data
 
@@ -108,11 +116,13 @@ def _revision_to_data(revision: PlannedRevision) -> dict[str, Any]:
         "clauses": list(revision.clauses),
         "seconds": round(revision.seconds, 3),
         "disk": revision.disk,
+        "text": revision.text and asdict(revision.text),
         "tables": [
             {
                 "table": share.table,
                 "steps": [_step_to_data(step) for step in share.steps],
                 "found": [number + 1 for number in share.found],
+                "statements": [list(one) for one in share.statements],
             }
             for share in revision.shares
         ],
@@ -174,10 +184,12 @@ def _revision(data: Mapping[str, Any], direction: Any) -> PlannedRevision:
                 share["table"],
                 tuple(_step(step) for step in share["steps"]),
                 tuple(number - 1 for number in share["found"]),
+                tuple(tuple(one) for one in share["statements"]),
             )
             for share in data["tables"]
         ),
         data["disk"],
+        Text(**data["text"]) if data["text"] else None,
     )
 
 

@@ -62,16 +62,27 @@ class Share:
 
     Attributes:
         found: the clauses that it has had already without the ledger knowing.
+        statements: for each step, what is to be sent; none where the plan was made without.
     """
 
     table: str
     steps: tuple[PlannedStep, ...]
     found: tuple[int, ...] = ()
+    statements: tuple[tuple[str, ...], ...] = ()
 
     @property
     def todo(self) -> frozenset[int]:
         """The clauses that it is to get."""
         return frozenset(number for step in self.steps for number in step.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What the ledger keeps of a revision that is run: its file, its clauses and its states."""
+
+    source: str
+    clauses: str
+    states: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class PlannedRevision:
         clauses: each as SQL, as the template gets it; without bound values.
         shares: what each table gets, in the order in which they get it.
         disk: the bytes of the largest table that it writes anew, which the disk is to hold twice.
+        text: None where the plan was made without statements.
     """
 
     id: str
@@ -94,6 +106,7 @@ class PlannedRevision:
     clauses: tuple[str, ...]
     shares: tuple[Share, ...]
     disk: int = 0
+    text: Text | None = None
 
     def __str__(self) -> str:
         way = "" if self.direction == "up" else "downgrade of "
