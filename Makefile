@@ -4,8 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Servers are shared between the two processes, each test has a database of its own.
-PYTEST_ARGS ?= -n 2
+# On two cores: while one process waits for a lock or a server, there are two that do not. They
+# share the servers; each test has a database of its own.
+PYTEST_ARGS ?= -n 3
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -26,7 +27,8 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Says which servers the suite will run on, and installs MariaDB where it may (Debian, as root).
+# Says which servers the suite will run on, and installs MariaDB and the Percona Toolkit where it
+# may (Debian, as root).
 servers: $(READY)
 	@$(BIN)/python -m tests.servers
 

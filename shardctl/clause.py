@@ -123,6 +123,21 @@ class Algorithm:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunks:
+    """How one UPDATE goes through a big table: by ranges of its key, a transaction each.
+
+    Attributes:
+        rows: how many rows of the table a range holds.
+        columns: those that are set, of which none is one of the key's.
+        filtered: whether the statement ends with a WHERE clause, to which a range is to be added.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    filtered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One change of one table.
 
@@ -134,9 +149,11 @@ class Clause:
         presence: "create" or "drop" where the clause makes or removes the whole table,
             "rename" where it gives the table another name.
         renamed_from: the table's old name, where `presence` is "rename"; `table` is the new one.
-        loses: in plain words, what data is lost by it; "" where none is.
+        loses: in plain words, what data is lost by it as far as the clause alone tells; "" where
+            nothing is.
         algorithm: how the server carried it out on an empty copy; None where it cannot be asked,
             or the clause says so itself.
+        chunks: how a data clause's one statement goes through the table; None: all at once.
     """
 
     table: str
@@ -146,6 +163,7 @@ class Clause:
     renamed_from: str = ""
     loses: str = ""
     algorithm: Algorithm | None = None
+    chunks: Chunks | None = None
 
 
 @dataclass(frozen=True, slots=True)

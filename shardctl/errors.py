@@ -216,6 +216,10 @@ class Contradiction(Refused):
     """A table that is neither as a clause finds it nor as it leaves it."""
 
 
+class PlanChanged(Refused):
+    """A saved plan that does not hold any more, or that is none."""
+
+
 class Destructive(Refused):
     """Clauses that lose data, without the word that allows it."""
 

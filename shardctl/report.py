@@ -52,6 +52,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something that takes long has come on one table.
+
+    Attributes:
+        table: the physical table.
+        percent: from 0 to 100; None where that cannot be told.
+        text: the same in words, such as `15,000 rows of about 40,000`.
+    """
+
+    table: str
+    percent: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableDone:
     """One table is through with the work that was started."""
 
@@ -78,7 +93,7 @@ class Finished:
     seconds: float = 0.0
 
 
-Event: TypeAlias = Started | Step | TableDone | Note | Finished
+Event: TypeAlias = Started | Step | Progress | TableDone | Note | Finished
 
 Report: TypeAlias = Callable[[Event], None]
 """Takes the events as they happen. It must not raise, and must not keep the work waiting."""

@@ -118,6 +118,8 @@ class Structure:
         Args:
             names: from a table's real name to the word that stands for it in all months.
         """
+        if not self.foreign_keys:
+            return self
         keys = tuple(
             replace(key, table=names.get(key.table, key.table)) for key in self.foreign_keys
         )
@@ -138,7 +140,7 @@ class Difference:
     found: object | None
 
     def __str__(self) -> str:
-        what = _title(self.key)
+        what = title(self.key)
         if self.found is None:
             return f"{what} missing"
         if self.expected is None:
@@ -199,7 +201,8 @@ def from_data(data: Any) -> Structure | None:
     )
 
 
-def _title(key: Key) -> str:
+def title(key: Key) -> str:
+    """What an element, or a detail of it, is called."""
     match key:
         case ("order",):
             return "order of columns"

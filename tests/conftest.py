@@ -7,11 +7,14 @@ test. A server that cannot be had is a skip with the reason; with ``CI`` set it 
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,11 +23,20 @@ import hypothesis
 import pytest
 
 from tests.nursery import Nursery, opened
-from tests.servers import FLAVOURS, Server, Unusable, acquire, missing
+from tests.servers import FLAVOURS, NO_TOOL, Server, Unusable, acquire, has_tool, missing
 
-# Two processes share two cores with two servers: an example that took long has proved nothing.
+# Three processes share two cores with two servers: an example that took long has proved nothing.
 hypothesis.settings.register_profile("shardctl", deadline=None)
 hypothesis.settings.load_profile("shardctl")
+
+MEMORY = Path("/dev/shm")
+ENOUGH = 4 * 2**30
+
+LONGEST = (
+    *("test_store_storm", "test_kill", "test_mint", "test_every_op", "test_two_roads_migrated"),
+    *("test_patience", "test_steps", "test_kill_lifecycle", "test_packaging", "test_gene_fuzz"),
+)
+"""They begin, so that in the end no process is at a long test while the others have none."""
 
 SETTINGS = pytest.StashKey[Mapping[str, str]]()
 SERVERS = pytest.StashKey[dict[str, Server]]()
@@ -37,6 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind `&` in a script
     for name in [name for name in os.environ if name.startswith("SHARDCTL_")]:
         del os.environ[name]
+    _stay_in_memory()
+
+
+def _stay_in_memory() -> None:
+    """Files of tests and servers go where nothing waits for a disk: MariaDB forces each DDL
+    statement to it, SQLite each commit, and no test survives a power failure."""
+    usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    if "TMPDIR" not in os.environ and usable and shutil.disk_usage(MEMORY).free >= ENOUGH:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -45,6 +66,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         for flavour in FLAVOURS:
             if flavour not in _servers(session.config):
                 pytest.exit(missing(flavour), returncode=pytest.ExitCode.USAGE_ERROR)
+        if not has_tool():
+            pytest.exit(NO_TOOL, returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded here stays: garbage is not looked for in it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,6 +159,13 @@ def url(request: pytest.FixtureRequest) -> str:
     """An empty database on SQLite, MySQL and MariaDB."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def pt_osc() -> None:
+    """pt-online-schema-change is there."""
+    if not has_tool():
+        pytest.skip(NO_TOOL)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""Commands that are killed at a chosen statement, and what they had written until then."""
+"""Commands that are killed at a chosen statement, and what they had written until then.
+
+A command is a Python expression on `config`, `commands`, `Course`, `premake`, `adopt`,
+`load(file)` for a plan, and `now(year, month, day)`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ import shardctl
 from shardctl.lifecycle.adopt import adopt
 from shardctl.lifecycle.premake import premake
 from shardctl.migrate import commands
+from shardctl.migrate.course import Course
+from shardctl.migrate.plan import saved
 from tests.nursery import Nursery
+from tests.servers import Own
 
 _WRITES = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?"
@@ -42,7 +49,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials:
-    """Commands of one project, each in a process of its own."""
+    """Commands of one project; what is killed is a process of its own."""
 
     nursery: Nursery
     folder: Path
@@ -51,8 +58,6 @@ class Trials:
         """Run a command.
 
         Args:
-            command: a Python expression on `config`, `commands`, `premake`, `adopt`, and
-                `now(year, month, day)`.
             kill_at: the writing statement or the file put in its place, counted from 0, before
                 which the process is killed.
         """
@@ -63,11 +68,33 @@ class Trials:
         assert killed or not err, err
         return Trial(killed, child.wait(), tuple(json.loads(line) for line in out.splitlines()))
 
+    def crashed(self, command: str, server: Own, *, at: int) -> tuple[str, ...]:
+        """Run a command in whose midst the server is killed, and start that again.
+
+        Args:
+            at: the writing statement before which it is killed, counted from 0.
+
+        Returns:
+            What the command had written; its process must have ended by itself, with an error.
+        """
+        asked = {"folder": str(self.folder), "command": command, "kill_at": at}
+        asked["server"] = server.process.pid
+        child = self.nursery.start("tests.killing", json.dumps(asked))
+        out, err = child.communicate()
+        assert (child.wait(), bool(err)) == (1, True)
+        server.process.wait()
+        server.restart()
+        return tuple(json.loads(line) for line in out.splitlines())
+
     def through(self, command: str) -> Trial:
         """Run a command that nothing disturbs."""
         trial = self.run(command)
         assert trial.exit_code == 0
         return trial
+
+    def again(self, command: str) -> None:
+        """Run a command that nothing disturbs here: a process of its own costs as much again."""
+        _carry_out(self.folder, command)
 
     def killed(
         self,
@@ -98,13 +125,20 @@ class Trials:
 
 
 def _main(asked: dict[str, object]) -> None:
-    main, writes = threading.get_ident(), count()
+    writes, turn = count(), threading.Lock()
 
     def write(what: str) -> None:
-        if threading.get_ident() == main:
+        if threading.current_thread().name == "shardctl heartbeat":
+            return
+        with turn:
             if next(writes) == asked["kill_at"]:
-                os.kill(os.getpid(), signal.SIGKILL)
+                kill()
             os.write(1, json.dumps(" ".join(what.split())[:80]).encode() + b"\n")
+
+    def kill() -> None:
+        """The server, where its process is named; what is asked of it then fails."""
+        server = asked.get("server")
+        os.kill(os.getpid() if server is None else int(str(server)), signal.SIGKILL)
 
     def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if _WRITES.match(statement):
@@ -115,10 +149,16 @@ def _main(asked: dict[str, object]) -> None:
             write(f"{name} {arguments[0]}")
 
     event.listen(Engine, "before_cursor_execute", before)
-    config = shardctl.load(Path(str(asked["folder"])) / "shardctl.toml")
-    names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
     sys.addaudithook(audit)
-    eval(str(asked["command"]), names | {"now": partial(datetime, tzinfo=UTC)})
+    _carry_out(Path(str(asked["folder"])), str(asked["command"]))
+
+
+def _carry_out(folder: Path, command: str) -> None:
+    config = shardctl.load(folder / "shardctl.toml")
+    names = {"config": config, "commands": commands, "premake": premake, "adopt": adopt}
+    names["load"] = lambda file: saved.load(Path(file))
+    names["Course"] = Course
+    eval(command, names | {"now": partial(datetime, tzinfo=UTC)})
 
 
 if __name__ == "__main__":

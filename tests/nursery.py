@@ -30,6 +30,9 @@ ROOT = Path(__file__).parent.parent
 LOADED = (
     *("alembic.config", "pymysql", "rich.progress", "sqlglot", "sqlite3", "typer._adapters"),
     *("sqlalchemy.dialects.mysql.pymysql", "sqlalchemy.dialects.sqlite.pysqlite"),
+    *("sqlglot.dialects.mysql", "sqlglot.dialects.sqlite", "pydantic.plugin._loader"),
+    *("concurrent.futures.thread", "encodings.idna", "encodings.utf_8_sig", "typer._click.core"),
+    *("importlib.resources.readers", "shardctl.store", "sqlalchemy.orm", "zoneinfo"),
 )
 """Beside the modules of the commands: what these load when it comes to that."""
 

@@ -22,11 +22,16 @@ from shardctl.cli.demo import demo
 from shardctl.cli.downgrade import downgrade
 from shardctl.cli.history import history
 from shardctl.cli.init import init
+from shardctl.cli.log import log
+from shardctl.cli.plan import plan
 from shardctl.cli.premake import premake
+from shardctl.cli.retry import retry
 from shardctl.cli.revision import revision
 from shardctl.cli.session import Session, session
+from shardctl.cli.skip import skip
 from shardctl.cli.stamp import stamp
 from shardctl.cli.status import status
+from shardctl.cli.unlock import unlock
 from shardctl.cli.upgrade import upgrade
 from shardctl.cli.where import where
 from shardctl.errors import ShardctlError
@@ -36,8 +41,8 @@ INTERRUPTED = 130
 
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
-    *(init, adopt, revision, upgrade, downgrade, current, history, stamp),
-    *(premake, status, check, where, demo),
+    *(init, adopt, revision, plan, upgrade, downgrade, retry, skip, current, history, stamp),
+    *(premake, status, check, where, log, unlock, demo),
 )
 
 app = typer.Typer(

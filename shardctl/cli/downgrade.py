@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from shardctl.cli.migration import migrate, restrained, steered
+from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
@@ -15,13 +17,19 @@ from shardctl.cli.session import (
     FailFast,
     InWindow,
     Jobs,
+    LetRebuild,
     LockRetries,
     LockWait,
+    LockWaitLong,
     MaxFailures,
+    MaxLag,
     MaxThreadsRunning,
+    OnlineEngine,
+    OnlineFrom,
     Only,
     PauseAfter,
     RebuildJobs,
+    ReplicaUrls,
     session,
 )
 
@@ -42,9 +50,14 @@ def downgrade(
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
+    lock_wait_long: LockWaitLong = 60,
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    max_lag: MaxLag = None,
+    replica: ReplicaUrls = None,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
     only: Only = None,
     except_: Except = None,
     pause_after: PauseAfter = None,
@@ -52,6 +65,7 @@ def downgrade(
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,
+    let_rebuild: LetRebuild = None,
     json: AsJson = False,
 ) -> None:
     """Take revisions back on the template and every month.
@@ -60,20 +74,35 @@ def downgrade(
     """
     from shardctl.migrate import commands
 
+    run = session(context)
+    course = steered(
+        only,
+        except_,
+        pause_after,
+        jobs=jobs,
+        rebuild_jobs=rebuild_jobs,
+        max_failures=0 if fail_fast else max_failures,
+        let_rebuild=let_rebuild,
+    )
+    if dry_run:
+        planned = commands.plan(run.config(), target, direction="down", course=course)
+        show(run, planned, json=json)
+        return
     migrate(
-        session(context),
-        commands.downgrade,
-        target,
-        dry_run=dry_run,
+        run,
+        partial(commands.downgrade, target=target),
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
-        course=steered(
-            only,
-            except_,
-            pause_after,
-            jobs=jobs,
-            rebuild_jobs=rebuild_jobs,
-            max_failures=0 if fail_fast else max_failures,
+        restraint=restrained(
+            lock_wait,
+            lock_retries,
+            window,
+            max_threads_running,
+            max_lag=max_lag,
+            replicas=replica,
+            lock_wait_long=lock_wait_long,
+            online=online,
+            online_from=online_from,
         ),
+        course=course,
         json=json,
     )

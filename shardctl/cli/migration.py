@@ -1,11 +1,10 @@
-"""What `upgrade` and `downgrade` have in common: progress, the view of a dry run, a last word."""
+"""What `upgrade` and `downgrade` have in common: progress, and a last word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shardctl.cli import dry_run as view
 from shardctl.cli.output import as_json, count
 from shardctl.cli.progress import progress
 from shardctl.cli.session import Session
@@ -19,14 +18,12 @@ if TYPE_CHECKING:
 
 
 class Command(Protocol):
-    """`upgrade` or `downgrade` of the library."""
+    """`upgrade` or `downgrade` of the library, with its target."""
 
     def __call__(
         self,
         config: Config,
-        target: str,
         *,
-        dry_run: bool,
         allow_destructive: bool,
         restraint: Restraint,
         course: Course,
@@ -37,9 +34,7 @@ class Command(Protocol):
 def migrate(
     run: Session,
     command: Command,
-    target: str,
     *,
-    dry_run: bool,
     allow_destructive: bool,
     restraint: Restraint,
     course: Course,
@@ -48,7 +43,7 @@ def migrate(
     """Carry revisions out or take them back, and show it as it happens."""
     config = run.config()
     events: list[Event] = []
-    with progress(quiet=run.quiet or dry_run, json=json) as shown:
+    with progress(quiet=run.quiet, json=json) as shown:
 
         def report(event: Event) -> None:
             events.append(event)
@@ -56,29 +51,43 @@ def migrate(
 
         done = command(
             config,
-            target,
-            dry_run=dry_run,
             allow_destructive=allow_destructive,
             restraint=restraint,
             course=course,
             report=report,
         )
-    if dry_run:
-        run.say(as_json(view.as_data(events)) if json else view.as_text(events))
-    else:
-        totals = _totals(done, events)
-        run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals))
+    totals = _totals(done, events)
+    run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals))
 
 
 def restrained(
-    lock_wait: int, lock_retries: int, window: str | None, max_threads_running: int | None
+    lock_wait: int,
+    lock_retries: int,
+    window: str | None,
+    max_threads_running: int | None,
+    *,
+    max_lag: int | None = None,
+    replicas: Sequence[str] | None = None,
+    lock_wait_long: int = 60,
+    online: str | None = None,
+    online_from: str | None = None,
 ) -> Restraint:
     """What the options say of holding back."""
+    from shardctl.migrate.online.engine import online_of
     from shardctl.migrate.patience.restraint import Restraint
     from shardctl.migrate.patience.window import Window
 
     hours = None if window is None else Window.parse(window)
-    return Restraint(lock_wait, lock_retries, hours, max_threads_running)
+    return Restraint(
+        lock_wait=lock_wait,
+        lock_retries=lock_retries,
+        window=hours,
+        max_threads_running=max_threads_running,
+        max_lag=max_lag,
+        replicas=tuple(replicas or ()),
+        lock_wait_long=lock_wait_long,
+        online=online_of(online, online_from),
+    )
 
 
 def steered(
@@ -89,13 +98,21 @@ def steered(
     jobs: int,
     rebuild_jobs: int,
     max_failures: int,
+    let_rebuild: str | None = None,
 ) -> Course:
     """What the options say of how far to go, and how fast."""
     from shardctl.migrate.course import Course, wave_named
-    from shardctl.migrate.selection import Selection
+    from shardctl.migrate.selection import Listed, Selection
 
     wave = None if pause_after is None else wave_named(pause_after)
-    return Course(Selection.parse(only, excepted), wave, jobs, rebuild_jobs, max_failures)
+    return Course(
+        Selection.parse(only, excepted),
+        wave,
+        jobs,
+        rebuild_jobs,
+        max_failures,
+        Listed.parse("let-rebuild", let_rebuild),
+    )
 
 
 def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:

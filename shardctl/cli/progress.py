@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from shardctl import report
 from shardctl.cli.output import as_json, count, echo
 from shardctl.report import Event, Finished, Note, Report, Started, Step, TableDone, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+_SECONDS: Final = 5.0
+"""Between two lines that tell how far one table is."""
 
 
 @contextmanager
@@ -39,11 +45,12 @@ class _Lines:
     """A line an event. A clause is shown once and numbered: 60 months do not repeat its text."""
 
     numbers: dict[str, int] = field(default_factory=dict)
+    told: float = 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
             case Started(what, total):
-                self.numbers = {}
+                self.numbers, self.told = {}, time.monotonic()
                 echo(f"{what} ({count(total, 'table')})" if total else what)
             case Step() if event.state in ("waiting", "run", "found", "failed"):
                 for sql in (event.sql, *event.further):
@@ -52,6 +59,10 @@ class _Lines:
                         echo(f"  ({self.numbers[sql]}) {sql}")
                 clauses = ", ".join(str(self.numbers[sql]) for sql in (event.sql, *event.further))
                 echo(f"  {event.table or 'database'} ({clauses}): {_outcome(event)}")
+            case report.Progress(table, percent, text):
+                if (now := time.monotonic()) - self.told >= _SECONDS:
+                    self.told = now
+                    echo(f"  {table}: {_share(percent)}{text}")
             case Note(text):
                 echo(text)
             case Finished(what, seconds):
@@ -69,6 +80,10 @@ def _outcome(step: Step) -> str:
             return "already so"
         case _:
             return f"{step.state}: {step.detail}" if step.detail else step.state
+
+
+def _share(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.0f} %, "
 
 
 def _bar() -> Progress:
@@ -99,6 +114,8 @@ class _Bar:
                 self.task = self.progress.add_task(what, total=total or None, table="")
             case Step(table=table, state="waiting", detail=detail):
                 self._update(table=f"{table}: {detail}")
+            case report.Progress(table, percent, text):
+                self._update(table=f"{table}: {_share(percent)}{text}")
             case Step(table=table):
                 self._update(table=table)
             case TableDone(table):

@@ -18,7 +18,7 @@ DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Show which table gets what; change nothing.")
 ]
 AllowDestructive: TypeAlias = Annotated[
-    bool, typer.Option("--allow-destructive", help="Run clauses that lose data, too.")
+    bool, typer.Option("--allow-destructive", help="Run what is destructive, too.")
 ]
 LockWait: TypeAlias = Annotated[
     int,
@@ -26,6 +26,15 @@ LockWait: TypeAlias = Annotated[
         min=1,
         metavar="SECONDS",
         help="Seconds that a statement waits for others' locks on a table.",
+    ),
+]
+LockWaitLong: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="SECONDS",
+        help="The same at the end of a statement that builds a big table or an index on it, "
+        "which is lost if it waits in vain.",
     ),
 ]
 LockRetries: TypeAlias = Annotated[
@@ -50,6 +59,39 @@ MaxThreadsRunning: TypeAlias = Annotated[
         min=1,
         metavar="THREADS",
         help="Begin no statement while more sessions than this are at work on the server.",
+    ),
+]
+MaxLag: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Begin no statement while a replica is more seconds behind.",
+    ),
+]
+ReplicaUrls: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replica",
+        metavar="URL",
+        help="A replica that is not to lag, with our user where it names none; may be repeated. "
+        "By default those that the server names.",
+        show_default=False,
+    ),
+]
+OnlineEngine: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--online",
+        metavar="pt-osc|gh-ost",
+        help="Have this tool rebuild big tables, while they are read and written.",
+    ),
+]
+OnlineFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="A table of this size or more is big (data and indexes); 1GiB unless given.",
     ),
 ]
 Only: TypeAlias = Annotated[
@@ -87,6 +129,14 @@ MaxFailures: TypeAlias = Annotated[
 ]
 FailFast: TypeAlias = Annotated[
     bool, typer.Option("--fail-fast", help="Stop at the first month that fails.")
+]
+LetRebuild: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MONTHS",
+        help="Months, or 'all', that are altered in whatever way the server chooses where it "
+        "refuses the algorithm that the others get: rebuilt, with writers kept out.",
+    ),
 ]
 FamilyName: TypeAlias = Annotated[
     str | None, typer.Argument(help="The family; by default all of them.", show_default=False)

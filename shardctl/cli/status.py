@@ -41,6 +41,7 @@ def _text(family: FamilyStatus) -> str:
         lines.append(table(("month", "table", "revision", "rows", "size", "structure"), rows))
     for month in family.months:
         lines += [f"{month.table}: {difference}" for difference in month.differences]
+        lines += [f"{month.table}: {month.left_out}"] if month.left_out else []
     lines += [f"unfinished: {run}" for run in family.unfinished]
     if family.gaps:
         lines.append(f"missing: {spans(family.gaps)}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shardctl.cli.migration import migrate, restrained, steered
+from shardctl.cli.plan import show
 from shardctl.cli.session import (
     AllowDestructive,
     AsJson,
@@ -15,26 +18,47 @@ from shardctl.cli.session import (
     FailFast,
     InWindow,
     Jobs,
+    LetRebuild,
     LockRetries,
     LockWait,
+    LockWaitLong,
     MaxFailures,
+    MaxLag,
     MaxThreadsRunning,
+    OnlineEngine,
+    OnlineFrom,
     Only,
     PauseAfter,
     RebuildJobs,
+    ReplicaUrls,
     session,
 )
 
 
 def upgrade(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head",
+    target: Annotated[
+        str | None,
+        typer.Argument(help="The revision to go to; by default head.", show_default=False),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Run this plan of shardctl plan --out, or refuse: no more, no less.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     allow_destructive: AllowDestructive = False,
     lock_wait: LockWait = 5,
+    lock_wait_long: LockWaitLong = 60,
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    max_lag: MaxLag = None,
+    replica: ReplicaUrls = None,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
     only: Only = None,
     except_: Except = None,
     pause_after: PauseAfter = None,
@@ -42,25 +66,43 @@ def upgrade(
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,
+    let_rebuild: LetRebuild = None,
     json: AsJson = False,
 ) -> None:
     """Carry revisions out on the template and every month."""
     from shardctl.migrate import commands
+    from shardctl.migrate.plan.saved import load
 
+    run = session(context)
+    agreed = None if plan is None else load(plan)
+    course = steered(
+        only,
+        except_,
+        pause_after,
+        jobs=jobs,
+        rebuild_jobs=rebuild_jobs,
+        max_failures=0 if fail_fast else max_failures,
+        let_rebuild=let_rebuild,
+    )
+    if dry_run:
+        to = target or (agreed.target if agreed else "head")
+        show(run, commands.plan(run.config(), to, course=course), json=json)
+        return
     migrate(
-        session(context),
-        commands.upgrade,
-        target,
-        dry_run=dry_run,
+        run,
+        partial(commands.upgrade, target=target, plan=agreed),
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
-        course=steered(
-            only,
-            except_,
-            pause_after,
-            jobs=jobs,
-            rebuild_jobs=rebuild_jobs,
-            max_failures=0 if fail_fast else max_failures,
+        restraint=restrained(
+            lock_wait,
+            lock_retries,
+            window,
+            max_threads_running,
+            max_lag=max_lag,
+            replicas=replica,
+            lock_wait_long=lock_wait_long,
+            online=online,
+            online_from=online_from,
         ),
+        course=course,
         json=json,
     )

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from shardctl.dialects.base import PLACES, Dialect, execute, text_of
 from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
 
 __all__ = [
@@ -22,8 +22,10 @@ __all__ = [
     "Database",
     "Definition",
     "Dialect",
+    "Lag",
     "Size",
     "Statement",
+    "Written",
     "execute",
     "open_database",
     "text_of",
@@ -60,11 +62,12 @@ class Database:
             yield connection
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str | URL, *, like: Database | None = None) -> Database:
     """The database at a SQLAlchemy URL; asks the server once for its kind and version.
 
     Args:
         url: such as `mysql+pymysql://user:password@host/orders` or `sqlite:///orders.db`.
+        like: another, whose user and password are taken where the URL names no user.
 
     Raises:
         ConfigError: the URL cannot be read or names a driver that is not installed.
@@ -72,6 +75,8 @@ def open_database(url: str) -> Database:
         UnsupportedServer: it is another kind of server.
     """
     parsed = _parsed(url)
+    if like is not None and parsed.username is None:
+        parsed = parsed.set(username=like.engine.url.username, password=like.engine.url.password)
     try:
         match parsed.get_backend_name():
             case "mysql" | "mariadb":
@@ -91,7 +96,7 @@ def open_database(url: str) -> Database:
     )
 
 
-def _parsed(url: str) -> URL:
+def _parsed(url: str | URL) -> URL:
     """A URL as SQLAlchemy reads it; its error may quote a part of the password and is not shown."""
     try:
         parsed = make_url(url)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.clause import Action, Algorithm, Names, ObjectName, Param, Part, TableName
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.structure import Structure
 
 PLACES: Final = 64
@@ -33,6 +33,8 @@ class Dialect(ABC):
     """Whether an index's name may stand once in a database, and not once in a table."""
     unseen_blocker: ClassVar[str] = "another process writes to it"
     """What is said of who holds a table, where `blockers` cannot tell."""
+    uncounted: ClassVar[str] = "the server does not count it"
+    """What is said where `index_reads` does not tell: what it would take."""
     scratch_url: ClassVar[str | None] = None
     """A database of its own in which scratch copies are made; None: beside the user's tables."""
 
@@ -89,6 +91,50 @@ class Dialect(ABC):
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         """How much each table holds, estimated without reading rows."""
 
+    @abstractmethod
+    def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
+        """Whether a query gives a row at all.
+
+        None where that cannot be told: it took longer, others kept it waiting, or a privilege is
+        missing.
+
+        Args:
+            query: a SELECT without values; it begins with that word.
+            seconds: how long it may take.
+        """
+
+    def index_reads(
+        self,
+        connection: Connection,  # noqa: ARG002
+        tables: Collection[str],  # noqa: ARG002
+        index: str,  # noqa: ARG002
+    ) -> dict[str, int] | None:
+        """By table, how many rows were read by an index of that name since the server counts.
+
+        Tables by whose index none was read may be left out. None where nothing is counted, or
+        the counts cannot be read.
+        """
+        return None
+
+    @property
+    def row_version_limit(self) -> int | None:
+        """How many INSTANT changes of its columns a table takes before it must be rebuilt.
+
+        None: any number, or they are not made so.
+        """
+        return None
+
+    def row_versions(
+        self,
+        connection: Connection,  # noqa: ARG002
+        tables: Collection[str],  # noqa: ARG002
+    ) -> dict[str, int]:
+        """How many row versions tables have used up of `row_version_limit`.
+
+        What cannot be seen is left out; all are where the privilege for it is missing.
+        """
+        return {}
+
     # -- text ---------------------------------------------------------------------------------
 
     @abstractmethod
@@ -128,6 +174,10 @@ class Dialect(ABC):
         """The ways in which an ALTER TABLE can be demanded, the cheapest first; empty where none
         can, and every clause is a statement of its own."""
         return ()
+
+    def blocks_writes(self, algorithm: Algorithm | None) -> bool:  # noqa: ARG002
+        """Whether others wait to write to the table as long as it is altered by an algorithm."""
+        return True
 
     def specification(
         self, action: Action, table: str, names: Names, definition: Definition | None
@@ -274,8 +324,41 @@ class Dialect(ABC):
         """
         return ()
 
+    def wait_for_tables(self, connection: Connection, seconds: int) -> None:  # noqa: B027
+        """Set how long a statement waits, at each time that it wants its table to itself.
+
+        Args:
+            seconds: on some servers one at least.
+        """
+
+    def probe_table_lock(self, connection: Connection, table: str, mark: str) -> None:  # noqa: B027
+        """Wait until nobody uses a table, as long as a statement that changes it would.
+
+        Args:
+            mark: a comment by which it is found in the server's list of processes.
+
+        Raises:
+            DBAPIError: somebody does for too long (`is_lock_timeout`).
+        """
+
     def threads_running(self, connection: Connection) -> int | None:  # noqa: ARG002
         """How many sessions run a statement at this moment, this one too; None: not to be told."""
+        return None
+
+    def replica_hosts(self, connection: Connection) -> tuple[tuple[str, int], ...]:  # noqa: ARG002
+        """Host and port of each replica of this server; the host is "" where it is not told."""
+        return ()
+
+    def written(self, connection: Connection) -> Written | None:  # noqa: ARG002
+        """How far the log goes that this server's replicas follow; None: it writes none."""
+        return None
+
+    def replica_lag(self, connection: Connection, written: Written | None) -> Lag | None:  # noqa: ARG002
+        """How far this replica is behind what it follows; None: it is no replica.
+
+        Args:
+            written: how far the primary's log goes.
+        """
         return None
 
     # -- errors, by meaning -------------------------------------------------------------------

@@ -54,3 +54,32 @@ class Blocker:
         said = " ".join((self.statement or "").split())
         said = f": {said[:80]}{'…' if len(said) > 80 else ''}" if said else ""
         return f"session {self.session} ({self.user}@{self.host}, {self.seconds} s){said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How far the log goes that a server's replicas follow.
+
+    Attributes:
+        server: its id.
+        file: the number of the log's file.
+        at: the place in that.
+    """
+
+    server: int
+    file: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a replica is behind.
+
+    Attributes:
+        seconds: `math.inf` where replication does not run.
+        fetched: whether it has got all that was written, as far as it follows that server itself;
+            only what it has got counts in the seconds.
+    """
+
+    seconds: float
+    fetched: bool

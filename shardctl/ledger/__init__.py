@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
+from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
+    BackfillRow,
     ClauseRow,
     Direction,
     FamilyRow,
@@ -18,11 +20,14 @@ from shardctl.ledger.rows import (
     MonthRow,
     Origin,
     Run,
+    backfills,
     begun_tokens,
     families,
     months,
+    newest,
     rows_of,
     run,
+    skipped,
     unfinished,
 )
 from shardctl.ledger.schema import VERSION, ensure, version
@@ -31,6 +36,7 @@ from shardctl.ledger.write import Ledger
 
 __all__ = [
     "VERSION",
+    "BackfillRow",
     "ClauseRow",
     "Direction",
     "FamilyRow",
@@ -40,13 +46,19 @@ __all__ = [
     "Origin",
     "Run",
     "Sent",
+    "SessionRow",
     "WorkerLeases",
+    "backfills",
     "begun_tokens",
     "ensure",
     "families",
+    "history",
     "months",
+    "newest",
     "rows_of",
     "run",
+    "sessions",
+    "skipped",
     "unfinished",
     "verify",
     "version",

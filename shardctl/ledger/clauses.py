@@ -13,6 +13,7 @@ from sqlalchemy import (
     Delete,
     Insert,
     Update,
+    and_,
     bindparam,
     case,
     delete,
@@ -37,10 +38,12 @@ class Sent:
 
     Attributes:
         seconds: how long the statement took.
+        statement: the SQL, without bound values.
     """
 
     numbers: tuple[int, ...]
     seconds: float | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Clauses(Fenced):
         how: How,
         seconds: float | None = None,
         rows: int | None = None,
+        statement: str | None = None,
     ) -> None:
         """Record that clauses have taken effect on a table, begun here before or not.
 
@@ -103,16 +107,18 @@ class Clauses(Fenced):
             how: "ran", or "found" where the table was already so.
             seconds: how long the statement took.
             rows: how many rows a data clause changed.
+            statement: the SQL, without bound values; None where none was sent.
         """
         of = _key(revision, direction, table)
         there, new = self._sorted(connection, of, numbers, None)
         if there:
-            took = {f"s{at}": seconds for at in range(len(there))}
+            took = _took([(seconds, statement)] * len(there))
             done = of | _n(there) | took | {"new_how": how, "new_rows": rows}
             self._send(connection, _done(len(there)), done)
         if new:
             done = of | _n(new) | {"new_how": how, "new_seconds": seconds, "new_rows": rows}
-            self._send(connection, _done_at_once(len(new)), done | {"new_token": self.token})
+            done |= {"new_token": self.token, "new_statement": statement}
+            self._send(connection, _done_at_once(len(new)), done)
 
     def ran_clauses(
         self,
@@ -123,10 +129,9 @@ class Clauses(Fenced):
         table: str,
     ) -> None:
         """Record that clauses which were begun on a table have taken effect, in one write."""
-        took = {number: each.seconds for each in sent for number in each.numbers}
+        took = {number: (each.seconds, each.statement) for each in sent for number in each.numbers}
         if took:
-            of = _key(revision, direction, table) | _n(took)
-            of |= {f"s{at}": seconds for at, seconds in enumerate(took.values())}
+            of = _key(revision, direction, table) | _n(took) | _took(list(took.values()))
             self._send(connection, _done(len(took)), of | {"new_how": "ran", "new_rows": None})
 
     def unsent_clauses(
@@ -165,8 +170,13 @@ class Clauses(Fenced):
         """
         key = {"revision": revision, "direction": direction, "n": n, "table_name": table}
         now = utc_now()
-        row = key | {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
-        return self._insert_once(connection, schema.clause, row)
+        row = {"how": "ran", "token": self.token, "begun_at": now, "done_at": now}
+        if self._insert_once(connection, schema.clause, key | row):
+            return True
+        clause = schema.clause.c  # one that failed before has its row, and runs now
+        failed = and_(*(clause[name] == value for name, value in key.items()))
+        again = update(schema.clause).where(failed, clause.done_at.is_(None)).values(row)
+        return bool(self._write(connection, again))
 
     def _sorted(
         self,
@@ -193,6 +203,14 @@ def _key(revision: str, direction: Direction, table: str) -> dict[str, Any]:
 
 def _n(numbers: Collection[int]) -> dict[str, Any]:
     return {f"n{at}": number for at, number in enumerate(numbers)}
+
+
+def _took(each: Sequence[tuple[float | None, str | None]]) -> dict[str, Any]:
+    """For each clause how long its statement took, and the statement."""
+    found: dict[str, Any] = {}
+    for at, (seconds, statement) in enumerate(each):
+        found |= {f"s{at}": seconds, f"q{at}": statement}
+    return found
 
 
 def _which(count: int) -> ColumnElement[bool]:
@@ -249,7 +267,8 @@ def _begin(count: int) -> Insert:
 
 @cache
 def _begin_again(count: int) -> Update:
-    nothing = dict.fromkeys(("how", "done_at", "seconds", "row_count"), null())
+    unknown = ("how", "done_at", "seconds", "row_count", "statement", "words")
+    nothing = dict.fromkeys(unknown, null())
     return (
         update(schema.clause)
         .where(_which(count), _held())
@@ -265,21 +284,24 @@ def _begin_again(count: int) -> Update:
 @cache
 def _done(count: int) -> Update:
     columns = schema.clause.c
-    seconds = case(
-        {
-            bindparam(f"n{at}"): bindparam(f"s{at}", type_=columns.seconds.type)
+
+    def each(prefix: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        values = [
+            (columns.n == bindparam(f"n{at}"), bindparam(f"{prefix}{at}", type_=column.type))
             for at in range(count)
-        },
-        value=columns.n,
-    )
+        ]
+        return case(*values)
+
     return (
         update(schema.clause)
         .where(_which(count), _held())
         .values(
             how=bindparam("new_how"),
             done_at=utc_now(),
-            seconds=seconds,
+            seconds=each("s", columns.seconds),
             row_count=bindparam("new_rows"),
+            statement=each("q", columns.statement),
+            words=null(),
         )
     )
 
@@ -296,6 +318,7 @@ def _done_at_once(count: int) -> Insert:
             "done_at": utc_now(),
             "seconds": bindparam("new_seconds", type_=columns.seconds.type),
             "row_count": bindparam("new_rows", type_=columns.row_count.type),
+            "statement": bindparam("new_statement", type_=columns.statement.type),
         },
     )
 

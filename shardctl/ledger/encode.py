@@ -15,6 +15,7 @@ from shardctl.clause import (
     AddConstraint,
     Algorithm,
     AlterColumn,
+    Chunks,
     Clause,
     DropConstraint,
     ObjectName,
@@ -54,6 +55,20 @@ def states_from_text(text: str) -> dict[str, tuple[Structure | None, ...]]:
     }
 
 
+def position_to_text(position: Mapping[str, object]) -> str:
+    """The key of a row, column → value, as JSON text.
+
+    Raises:
+        RevisionRefused: a value is of a type that cannot be kept.
+    """
+    return _text([[column, _value_to_data(value)] for column, value in position.items()])
+
+
+def position_from_text(text: str) -> dict[str, Any]:
+    """The key that `position_to_text` wrote, with its types, in the order of its columns."""
+    return {column: _READ[kind](written) for column, (kind, written) in json.loads(text)}
+
+
 def _text(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
@@ -67,6 +82,7 @@ def _clause_to_data(clause: Clause) -> dict[str, Any]:
         "renamed_from": clause.renamed_from,
         "loses": clause.loses,
         "algorithm": asdict(clause.algorithm) if clause.algorithm else None,
+        "chunks": asdict(clause.chunks) if clause.chunks else None,
     }
 
 
@@ -74,7 +90,9 @@ def _clause_from_data(data: dict[str, Any]) -> Clause:
     actions = tuple(_action_from_data(action) for action in data["actions"])
     said = data.get("algorithm")  # not there in what was written before steps were grouped
     algorithm = Algorithm(**said) if said else None
-    return Clause(**{**data, "actions": actions, "algorithm": algorithm})
+    cut = data.get("chunks")  # likewise before there were backfills
+    chunks = Chunks(**{**cut, "columns": tuple(cut["columns"])}) if cut else None
+    return Clause(**{**data, "actions": actions, "algorithm": algorithm, "chunks": chunks})
 
 
 def _action_to_data(action: Action) -> dict[str, Any]:

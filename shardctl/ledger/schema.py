@@ -28,17 +28,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
 from shardctl.dialects import Dialect
 from shardctl.errors import Refused
 from shardctl.ledger.clock import Instant, utc_now
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The version of the ledger's tables that this shardctl makes and reads."""
 
 FAMILIES_SINCE: Final = 3
 """The version of the ledger that brought `shardctl_family`."""
+
+LOG_SINCE: Final = 5
+"""The version that brought `shardctl_log`, `shardctl_session`, and what clauses say in words."""
+
+BACKFILLS_SINCE: Final = 5
+"""The version of the ledger that brought `shardctl_backfill`."""
 
 LOCK: Final = "database"
 """The name of the one row of `shardctl_lock`: a database has one lock."""
@@ -96,7 +102,45 @@ clause = _table(
     Column("done_at", Instant),
     Column("seconds", Float(53)),
     Column("row_count", BigInteger),
+    Column("statement", _LongText),
+    Column("words", _LongText),
 )
+"""What became of each clause on each table. Since version 5: `statement`, the SQL as it was sent,
+without bound values; `words`, why it failed or is left out."""
+
+log = _table(
+    "shardctl_log",
+    Column("id", _Number, primary_key=True),
+    Column("revision", _Revision, nullable=False),
+    Column("direction", String(4), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("table_name", _Name, nullable=False),
+    Column("how", String(8)),
+    Column("token", _Name, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("seconds", Float(53)),
+    Column("row_count", BigInteger),
+    Column("statement", _LongText),
+    Column("words", _LongText),
+)
+"""Rows of `shardctl_clause` that count no more, since what they tell was undone or forgotten.
+Only ever added to. Since version 5."""
+
+backfill = _table(
+    "shardctl_backfill",
+    Column("revision", _Revision, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("table_name", _Name, primary_key=True),
+    Column("position", _LongText, nullable=False),
+    Column("chunks", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+"""How far a backfill has come on a table; its row of `shardctl_clause` comes with its last chunk.
+Since version 5."""
 
 month = _table(
     "shardctl_month",
@@ -137,6 +181,20 @@ lock = _table(
 """Who holds the lock. `machine` tells process ids of different kernels and containers apart;
 `server` is the one on which the owner's named lock was seen, "" where none was; `orphans` are
 tokens of earlier owners whose statements have not been ended yet."""
+
+session = _table(
+    "shardctl_session",
+    Column("token", _Name, primary_key=True),
+    Column("command", String(255), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", BigInteger),
+    Column("version", _Name, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+"""The commands that held the lock, each under the token that its clauses bear; `version` is that
+of shardctl. One that was killed has not told its end. Since version 5."""
 
 heartbeat = _table(
     "shardctl_heartbeat",
@@ -224,8 +282,8 @@ def version(connection: Connection) -> int | None:
 def ensure(connection: Connection, dialect: Dialect) -> None:
     """Make the ledger's tables where they are missing; for commands that write, never for reads.
 
-    A ledger of an earlier version gets the tables that it lacks. Several processes may do so at
-    once. Where all is there, nothing but a read is done.
+    A ledger of an earlier version gets the tables and columns that it lacks. Several processes
+    may do so at once. Where all is there, nothing but a read is done.
 
     Raises:
         Refused: the ledger is of a newer version than this shardctl knows.
@@ -234,6 +292,7 @@ def ensure(connection: Connection, dialect: Dialect) -> None:
         return
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
+    _add_columns(connection, clause)
     nobody = {"fence": 0, "held": False, "token": "", "orphans": "", "command": "", "owner": ""}
     nobody |= {"host": "", "machine": "", "server": ""}
     _insert_once(connection, dialect, insert(lock).values(name=LOCK, **nobody))
@@ -242,6 +301,24 @@ def ensure(connection: Connection, dialect: Dialect) -> None:
     _insert_once(connection, dialect, insert(meta).values(name="ledger", version=VERSION))
     older = update(meta).where(meta.c.name == "ledger", meta.c.version < VERSION)
     connection.execute(older.values(version=VERSION))
+
+
+def _add_columns(connection: Connection, table: Table) -> None:
+    """Add columns that a later version brought; another process may be adding them as well."""
+
+    def present() -> set[str]:
+        return {column["name"] for column in inspect(connection).get_columns(table.name)}
+
+    there = present()
+    for column in table.columns:
+        if column.name in there:
+            continue
+        declared = CreateColumn(column).compile(dialect=connection.dialect)
+        try:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
+        except DBAPIError:
+            if column.name not in present():
+                raise
 
 
 def _insert_once(connection: Connection, dialect: Dialect, row: Insert) -> None:

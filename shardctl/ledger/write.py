@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    and_,
     delete,
     select,
     update,
@@ -19,16 +20,16 @@ from shardctl.clause import Clause
 from shardctl.errors import Refused
 from shardctl.family import Family
 from shardctl.ledger import schema
-from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.encode import clauses_to_text, states_to_text
+from shardctl.ledger.encode import clauses_to_text, position_to_text, states_to_text
 from shardctl.ledger.rows import Direction, Origin
+from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger(Clauses):
+class Ledger(Verdicts):
     """The ledger, open for writing by the one who holds the lock; a lease gives it.
 
     Each method may stand inside a transaction of the caller's, except `finish_run` and
@@ -78,8 +79,9 @@ class Ledger(Clauses):
     def finish_run(self, connection: Connection, revision: str, direction: Direction) -> None:
         """Record that every table has come to the run's end, and void the opposite direction.
 
-        What was done in the opposite direction is undone now: its run and its clause rows are
-        deleted in the same transaction, so that its data clauses run again when it does.
+        What was done in the opposite direction is undone now: its run and how far its backfills had
+        come are deleted and its clause rows go to the log in the same transaction, so that its data
+        clauses run again when it does.
 
         Raises:
             LookupError: no such run was begun.
@@ -92,13 +94,63 @@ class Ledger(Clauses):
             self._void(connection, revision, opposite)
 
     def abandon(self, connection: Connection, revision: str, direction: Direction) -> None:
-        """Forget a run and its clause rows, in one transaction."""
+        """Forget a run, whose clause rows go to the log, and its backfills' positions, in one
+        transaction.
+        """
         with self.dialect.transaction(connection):
             self._void(connection, revision, direction)
 
     def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
-        for table in (schema.clause, schema.run):
+        self._archive(connection, *_of(schema.clause, revision, direction))
+        for table in (schema.backfill, schema.clause, schema.run):
             self._write(connection, delete(table).where(*_of(table, revision, direction)))
+
+    # -- backfills ----------------------------------------------------------------------------
+
+    def advance(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        n: int,
+        table: str,
+        *,
+        chunk: int,
+        position: Mapping[str, object],
+        rows: int,
+        seconds: float,
+    ) -> None:
+        """Record how far a backfill has come on a table: within the transaction of its chunk.
+
+        Args:
+            chunk: which one it is, from 1: the one before it is the last that is recorded.
+            position: the key of its last row, column → value.
+            rows: how many rows were changed, those of earlier chunks too.
+            seconds: how long that took, likewise.
+
+        Raises:
+            Refused: another session has gone on from where this chunk began.
+        """
+        known = schema.backfill
+        values = {
+            "position": position_to_text(position),
+            "chunks": chunk,
+            "row_count": rows,
+            "seconds": seconds,
+            "updated_at": utc_now(),
+        }
+        key = {"revision": revision, "direction": direction, "n": n, "table_name": table}
+        if chunk == 1:
+            written = self._insert_once(connection, known, key | values)
+        else:
+            which = and_(*(known.c[name] == value for name, value in key.items()))
+            earlier = update(known).where(which, known.c.chunks == chunk - 1)
+            written = bool(self._write(connection, earlier.values(values)))
+        if not written:
+            raise Refused(
+                f"{table}: another session has gone on with the same backfill; run again when it "
+                "has ended"
+            )
 
     # -- months -------------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from shardctl.errors import FingerprintMismatch
 from shardctl.family import Family
 from shardctl.lifecycle.database import has_rows
 from shardctl.lifecycle.status import FamilyStatus, standing
+from shardctl.migrate.lint.key_not_binary import loose
 from shardctl.migrate.site import Site, opened
 from shardctl.month import spans
-from shardctl.structure import Column, Structure
+from shardctl.structure import Structure
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -106,7 +107,7 @@ def _of_template(
                 name,
                 template,
             )
-        elif column in declared.key and (reason := _loose(columns[column])):
+        elif column in declared.key and (reason := loose(columns[column])):
             yield Problem(f"key column {column} {reason}", name, template, "warning")
     wanted = tuple(filter(None, (declared.state, declared.time)))
     if declared.state in columns and not _has_index(structure, wanted):
@@ -137,8 +138,10 @@ def _of_months(declared: Family, family: FamilyStatus) -> Iterator[Problem]:
     for month in family.months:
         if month.differences:
             only_order = all(difference.only_position for difference in month.differences)
+            what = "; ".join(map(str, month.differences))
+            why = f" ({month.left_out})" if month.left_out else ""
             yield Problem(
-                "differs from the template: " + "; ".join(map(str, month.differences)),
+                f"differs from the template: {what}{why}",
                 name,
                 month.table,
                 "warning" if only_order else "error",
@@ -151,17 +154,4 @@ def _has_index(structure: Structure, columns: tuple[str, ...]) -> bool:
         tuple(part.column for part in index.parts[: len(columns)]) == columns
         for index in structure.indexes
         if index.kind in ("primary", "unique", "key") and not index.invisible
-    )
-
-
-def _loose(column: Column) -> str:
-    """Why two different IDs may be one in this column; "" where they cannot."""
-    if column.type.lower().startswith(("float", "double", "real")):
-        return f"is {column.type}: neighbouring IDs become one; an integer or text keeps them apart"
-    collation = (column.collation or "binary").lower()
-    if collation.endswith(("binary", "_bin")):
-        return ""
-    return (
-        f"is compared by {column.collation}, which takes some different IDs for one (case, accents "
-        "or trailing blanks); a binary collation keeps them apart"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from shardctl.dialects import Size
 from shardctl.ledger import ClauseRow, Direction, MonthRow, Run
 from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.migrate.site import Site, opened
-from shardctl.month import Month
+from shardctl.month import Month, spans
 from shardctl.structure import Difference, Structure, differences
 
 
@@ -26,6 +26,8 @@ class MonthStatus:
         rows: the server's estimate; None where it has none.
         bytes: data and indexes, likewise.
         differences: from the template; none where that is absent.
+        left_out: where there are differences, of which revisions `skip` has left it out, and the
+            reasons; "" where of none.
     """
 
     month: Month
@@ -34,20 +36,27 @@ class MonthStatus:
     rows: int | None
     bytes: int | None
     differences: tuple[Difference, ...]
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRun:
-    """A revision that has not come to its end, and how many of a family's tables it is through."""
+    """A revision that has not come to its end, and how many of a family's tables it is through.
+
+    Attributes:
+        months: those that wait for it.
+    """
 
     revision: str
     direction: Direction
     done: int
     waiting: int
+    months: tuple[Month, ...] = ()
 
     def __str__(self) -> str:
         way = "upgrade to" if self.direction == "up" else "downgrade of"
-        return f"{way} {self.revision}: {self.done} tables done, {self.waiting} waiting"
+        which = f": {spans(self.months)}" if self.months else ""
+        return f"{way} {self.revision}: {self.done} tables done, {self.waiting} waiting{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ def standing(
         site.look(members),
         site.database.dialect.sizes(site.connection, tables),
         ledger.months(site.connection),
+        ledger.skipped(site.connection),
         revision_of(stamped(site)),
         bool(unfinished),
     )
@@ -136,6 +146,7 @@ class _Seen:
     structures: Mapping[str, Structure]
     sizes: Mapping[str, Size]
     known: Mapping[str, MonthRow]
+    skipped: Mapping[str, Sequence[ClauseRow]]
     revision: str | None
     moving: bool
 
@@ -177,7 +188,17 @@ def _month(month: Month, member: Member, template: Structure | None, seen: _Seen
         rows=size.rows,
         bytes=size.bytes,
         differences=found,
+        left_out=_left_out(seen.skipped.get(member.table, ())) if found else "",
     )
+
+
+def _left_out(rows: Iterable[ClauseRow]) -> str:
+    """`left out of r1: archived, read only`; several revisions in a row."""
+    reasons: dict[str, None] = {}
+    for row in rows:
+        way = "" if row.direction == "up" else "the downgrade of "
+        reasons[f"left out of {way}{row.revision}: {row.words}"] = None
+    return "; ".join(reasons)
 
 
 def _first_missing(roster: Roster, now: datetime | None) -> Month:
@@ -200,5 +221,7 @@ def _run(
         wanted = [n for n in numbers if member.month or not run.clauses[n].data]
         return all((row := rows.get((n, member.table))) and row.done for n in wanted)
 
-    done = sum(through(member) for member in roster.members)
-    return UnfinishedRun(run.revision, run.direction, done, len(roster.members) - done)
+    left = [member for member in roster.members if not through(member)]
+    months = tuple(member.month for member in left if member.month)
+    done = len(roster.members) - len(left)
+    return UnfinishedRun(run.revision, run.direction, done, len(left), months)

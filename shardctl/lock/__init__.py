@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from shardctl.lock.acquire import acquire
 from shardctl.lock.lease import Lease
+from shardctl.lock.unlock import Freed, unlock
 
-__all__ = ["Lease", "acquire"]
+__all__ = ["Freed", "Lease", "acquire", "unlock"]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Insert, insert, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from shardctl import ledger
+from shardctl import __version__, ledger
 from shardctl.dialects import Database
 from shardctl.errors import LockHeld, ShardctlError
 from shardctl.ledger import Ledger, schema
@@ -44,7 +44,8 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
         DatabaseUnavailable: the server does not answer.
     """
     with database.connect() as connection:
-        ledger.ensure(connection, database.dialect)
+        if ledger.version(connection) is None:
+            ledger.ensure(connection, database.dialect)
         token = secrets.token_hex(8)
         database.dialect.claim(connection, claim_of(token))
         row = _row(database, connection, token, command)
@@ -66,6 +67,7 @@ def acquire(database: Database, *, command: str, wait: float = 0.0) -> Iterator[
             # The server is away, or the session broke off: the next one finds our claim gone.
             with suppress(SQLAlchemyError):
                 _update(connection, fence, held=False)
+                end_session(connection, token)
 
 
 def _row(database: Database, connection: Connection, token: str, command: str) -> dict[str, Any]:
@@ -99,6 +101,8 @@ def _take(
         if not seen.held or seen.is_gone(connection, database.dialect):
             if seen.held:  # else a transaction of theirs could keep us from the row
                 _end_orphans(database, connection, seen)
+            # Not before: an earlier shardctl that is at work knows its own version only.
+            ledger.ensure(connection, database.dialect)
             if _won(database, connection, seen, row):
                 return seen
             seen = Holder.read(connection)
@@ -127,11 +131,25 @@ def _won(database: Database, connection: Connection, seen: Holder, row: dict[str
             if not connection.execute(first).rowcount:
                 return False  # another was faster, or the owner has given a sign of life
             connection.execute(take.values(row | {"fence": fence, "orphans": orphans}))
+            connection.execute(_session(row))
     except DBAPIError as error:
         if database.dialect.is_lock_timeout(error):
             return False
         raise
     return True
+
+
+def _session(row: dict[str, Any]) -> Insert:
+    """What is kept of the command for good: by it the log tells who ran a clause."""
+    kept = {name: row[name] for name in ("token", "command", "owner", "host", "pid")}
+    return insert(schema.session).values(kept | {"version": __version__, "begun_at": utc_now()})
+
+
+def end_session(connection: Connection, token: str) -> None:
+    """Record that a command holds the lock no more."""
+    session = schema.session
+    ours = update(session).where(session.c.token == token, session.c.ended_at.is_(None))
+    connection.execute(ours.values(ended_at=utc_now()))
 
 
 def _pulse(

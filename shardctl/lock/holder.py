@@ -74,6 +74,22 @@ class Holder:
         seen_on, holder = dialect.claimed(connection, claim_of(self.token))
         return bool(self.server) and seen_on == self.server and holder is None
 
+    def sign_of_life(self, connection: Connection, dialect: Dialect) -> str:
+        """By what the owner is known to live, in words; "" where nothing says so.
+
+        Asked by someone who would take the lock away, so a session counts that has long been
+        silent: it may run a statement yet.
+        """
+        if self.process.is_seen():
+            return "that process lives"
+        seen_on, session = dialect.claimed(connection, claim_of(self.token))
+        if session is not None:
+            return f"its session {session} is on the server"
+        sure = bool(self.server) and seen_on == self.server
+        if self.silence is not None and self.silence < STALE and not sure:
+            return "it has given a sign of life"
+        return ""
+
     def tell(self, database: Database) -> str:
         """Who holds the lock, since when, and what to do about it."""
         if not self.held:
@@ -81,18 +97,18 @@ class Holder:
                 "the lock's row is being changed by another session, which has not ended its "
                 "transaction; try again"
             )
-        who = self.process
-        silence = self.silence
+        after = "if that process is gone for good: shardctl unlock"
+        if self.silence is not None:
+            after = f"it is taken over by itself {STALE:.0f} s after the last sign of life; {after}"
+        return f"{self.introduced(database)}; try again when it has ended ({after})"
+
+    def introduced(self, database: Database) -> str:
+        """Who holds the lock, since when, and when it was last heard of."""
+        who, silence = self.process, self.silence
         heard = "" if silence is None else f", last sign of life {max(silence, 0):.0f} s ago"
-        after = (
-            f"if that process is gone for good: UPDATE {schema.lock.name} SET held = 0"
-            if silence is None
-            else f"it is taken over by itself {STALE:.0f} s after the last sign of life"
-        )
         return (
             f"{database.engine.url.database} is locked by {who.user}@{who.host} pid {who.pid}: "
-            f"shardctl {self.command}, since {self.since:%Y-%m-%d %H:%M:%S} UTC{heard}; "
-            f"try again when it has ended ({after})"
+            f"shardctl {self.command}, since {self.since:%Y-%m-%d %H:%M:%S} UTC{heard}"
         )
 
 

@@ -37,6 +37,11 @@ class Process:
         stat = _stat(pid)
         return cls(_user(), host, _machine(host), pid, stat[1] if stat else None)
 
+    def is_seen(self) -> bool:
+        """Whether it certainly lives: it can be seen from here, and is not another of its id."""
+        here = self.machine == _machine(socket.gethostname()) and os.name == "posix"
+        return here and not self.is_gone()
+
     def is_gone(self) -> bool:
         """Whether it has certainly ended. False for a process that cannot be seen from here."""
         if self.machine != _machine(socket.gethostname()) or os.name != "posix":

@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table, event
 
 from shardctl.errors import RevisionRefused
+from shardctl.migrate.compile import BackfillOp
 
 
 def capture(
@@ -30,8 +31,9 @@ def capture(
 
     Nothing is changed: the revision may read through `op.get_bind()`, but what it writes there
     is refused. Operations of a batch are given like others, with their table's name. A custom
-    operation is given as the operations that it consists of. Afterwards `alembic.op` is as it
-    was before, so a running `alembic upgrade` goes on undisturbed.
+    operation, unless it is shardctl's own, is given as the operations that it consists of.
+    Afterwards `alembic.op` is as it was before, so a running `alembic upgrade` goes on
+    undisturbed.
 
     Args:
         revision: the function; what it raises is passed on.
@@ -54,6 +56,9 @@ class _Recorder(Operations):
         self.recorded: list[MigrateOperation] = []
 
     def invoke(self, operation: MigrateOperation) -> Any:
+        if isinstance(operation, BackfillOp):
+            self.recorded.append(operation)
+            return None
         if type(operation).__module__ != ops.__name__:
             # A custom operation is expanded by its own implementation, which calls back.
             expand = self._to_impl.dispatch(operation, self.migration_context.impl.__dialect__)

@@ -6,7 +6,7 @@ import io
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import alembic.command
@@ -15,14 +15,18 @@ from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from shardctl import ledger
 from shardctl.config import Config
-from shardctl.errors import ConfigError, ShardctlError
+from shardctl.errors import ConfigError, PlanChanged, ShardctlError
+from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE, Request
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
+from shardctl.migrate.plan.values import Plan
+from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
-from shardctl.report import Report, silent
+from shardctl.report import Note, Report, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,42 @@ class Migration:
     outcomes: tuple[Outcome, ...]
 
 
-def upgrade(
+def plan(
     config: Config,
     target: str = "head",
     *,
+    direction: Direction = "up",
+    course: Course = DEFAULT_COURSE,
+    report: Report = silent,
+) -> Plan:
+    """What `upgrade`, or `downgrade`, is going to do to every table, and at what cost.
+
+    It takes no lock and changes nothing; on a server, revisions are tried on scratch copies, which
+    are removed. `shardctl.migrate.plan.saved` keeps a plan in a file.
+
+    Args:
+        target: a revision, `head`, or relative such as `+1`.
+        direction: "down": what `downgrade` is going to do.
+        course: which months it is meant for, and which may be altered in whatever way.
+        report: told, step by step, what would be done.
+
+    Raises:
+        Refused: something stands against it.
+        ConfigError: there is no such revision, or no Alembic environment.
+    """
+    request = Request(config, report, dry_run=True, course=course, target=target)
+    command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
+    with _translated():
+        command(_alembic(config, request), target)
+    (found,) = request.plans
+    return found
+
+
+def upgrade(
+    config: Config,
+    target: str | None = None,
+    *,
+    plan: Plan | None = None,
     dry_run: bool = False,
     allow_destructive: bool = False,
     restraint: Restraint = DEFAULT,
@@ -45,9 +81,10 @@ def upgrade(
     """Carry revisions out on the template and every month, up to a target.
 
     Args:
-        target: a revision, `head`, or relative such as `+1`.
+        target: a revision, `head`, or relative such as `+1`; None: `head`, or where the plan leads.
+        plan: what must hold still, and beyond which nothing is run; see `plan`.
         dry_run: tell what would be done to which table, and change nothing.
-        allow_destructive: run clauses that lose data, too.
+        allow_destructive: run what lint calls destructive, too.
         restraint: how it holds back for those who use the tables: locks, time of day, load.
         report: told what happens as it happens.
 
@@ -55,11 +92,19 @@ def upgrade(
         Refused: something stands against it; the message says what, and nothing was changed.
         StepFailed: the server refused a statement, months stayed locked (the others are done), or
             the restraint forbids to go on; what was done is recorded.
+        PlanChanged: the plan does not hold any more; the message says in what.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint, course)
+    if plan is not None and plan.direction != "up":
+        raise PlanChanged("the plan is one of a downgrade")
+    if plan is not None and target not in (None, plan.target):
+        raise PlanChanged(f"the plan leads to {plan.target}, not to {target}: leave the target out")
+    to = target or (plan.target if plan else "head")
+    request = Request(
+        config, report, dry_run, allow_destructive, restraint, course, target=to, agreed=plan
+    )
     with _translated():
-        alembic.command.upgrade(_alembic(config, request), target)
+        alembic.command.upgrade(_alembic(config, request), to)
     return Migration(tuple(request.outcomes))
 
 
@@ -78,10 +123,45 @@ def downgrade(
     A revision that is not finished is undone first, on the tables where it ran; that counts as
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
-    request = Request(config, report, dry_run, allow_destructive, restraint, course)
+    request = Request(config, report, dry_run, allow_destructive, restraint, course, target=target)
     with _translated():
         alembic.command.downgrade(_alembic(config, request), target)
     return Migration(tuple(request.outcomes))
+
+
+def retry(
+    config: Config,
+    *,
+    allow_destructive: bool = False,
+    restraint: Restraint = DEFAULT,
+    course: Course = DEFAULT_COURSE,
+    report: Report = silent,
+) -> Migration:
+    """Go on with the unfinished revision where it failed or broke off, and only there.
+
+    While other tables wait, the revision stays unfinished; its outcome names them. Where nothing
+    has failed, that is told, and nothing is done. The rest is as in `upgrade`.
+    """
+    with opened(config) as site:
+        runs = ledger.unfinished(site.connection)
+        run = runs[-1] if runs else None  # while one is undone there are two: the way back counts
+        rows = ledger.rows_of(site.connection, run.revision, run.direction) if run else {}
+    if run is None:
+        report(Note("no revision is unfinished"))
+        return Migration(())
+    if all(row.done for row in rows.values()):
+        way = "upgrade" if run.direction == "up" else "downgrade"
+        report(Note(f"nothing of revision {run.revision} has failed; 'shardctl {way}' goes on"))
+        return Migration(())
+    go, target = (upgrade, run.revision) if run.direction == "up" else (downgrade, "-1")
+    return go(
+        config,
+        target,
+        allow_destructive=allow_destructive,
+        restraint=restraint,
+        course=replace(course, failed_only=True),
+        report=report,
+    )
 
 
 def stamp(config: Config, target: str) -> None:

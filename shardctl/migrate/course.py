@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shardctl.dialects import PLACES
 from shardctl.errors import ConfigError
-from shardctl.migrate.selection import ALL, Selection
+from shardctl.migrate.selection import ALL, NONE, Listed, Selection
 from shardctl.migrate.waves import WAVES, WaveName
 
 JOBS: Final = 2
@@ -31,6 +31,9 @@ class Course:
         rebuild_jobs: how many are rebuilt, or have their rows changed, at the same time.
         max_failures: how many months of the history, or the current one, may fail before no
             other is begun; 0: the first ends the run. In the waves before, it always does.
+        let_rebuild: months that are altered in whatever way the server chooses, where it refuses
+            them the algorithm that the others get: they may be rebuilt, and writers kept out.
+        failed_only: only tables on which the revision has failed, or broke off; the others wait.
 
     Raises:
         ConfigError: a number is out of its range.
@@ -41,6 +44,8 @@ class Course:
     jobs: int = JOBS
     rebuild_jobs: int = 1
     max_failures: int = MAX_FAILURES
+    let_rebuild: Listed = NONE
+    failed_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -63,7 +68,7 @@ def course_of(words: Mapping[str, str]) -> Course:
     Raises:
         ConfigError: it cannot be read, or a number is out of its range.
     """
-    numbers: dict[str, int] = {}
+    numbers: dict[str, Any] = {}
     for name in ("jobs", "rebuild_jobs", "max_failures"):
         if name in words:
             if not words[name].isdecimal():
@@ -71,7 +76,8 @@ def course_of(words: Mapping[str, str]) -> Course:
             numbers[name] = int(words[name])
     months = Selection.parse(words.get("only"), words.get("except"))
     pause_after = wave_named(words["pause_after"]) if "pause_after" in words else None
-    return Course(months, pause_after, **numbers)
+    let_rebuild = Listed.parse("let_rebuild", words.get("let_rebuild"))
+    return Course(months, pause_after, **numbers, let_rebuild=let_rebuild)
 
 
 def wave_named(text: str) -> WaveName:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,15 @@ from shardctl.ledger import Direction, Run
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
+from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
+from shardctl.migrate.plan.agreement import agree, confined_by
+from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.unfinished import refuse_others, unstamped
 from shardctl.migrate.walk import Walk, walking
 from shardctl.migrate.work import Outcome, Revision
-from shardctl.report import Event, Note, Report, Step
+from shardctl.report import Event, Note, Progress, Report, Step
 
 ATTRIBUTE = "shardctl"
 """Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
@@ -47,7 +51,10 @@ class Request:
     Attributes:
         restraint: how the command holds back for those who use the tables.
         course: how far it goes, and how fast.
+        target: the revision to go to, as it was asked for.
+        agreed: the plan that must hold, and beyond which nothing is run; None: there is none.
         outcomes: filled with what became of each revision, in order.
+        plans: filled with the plan of a dry run.
     """
 
     config: Config
@@ -56,7 +63,10 @@ class Request:
     allow_destructive: bool = False
     restraint: Restraint = DEFAULT
     course: Course = DEFAULT_COURSE
+    target: str = ""
+    agreed: Plan | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
 
 
 def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -> None:
@@ -101,30 +111,27 @@ def _run(
         migration = context.get_context()
         inner = migration._migrations_fn  # private, but the only way in
         command = getattr(inner, "__name__", "")
+        if (online := request.restraint.online) is not None:
+            ready(online, database)
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
-            heads = migration.get_current_heads()
-            with walking(
-                site,
-                migration,
-                None,
-                destructive=True,
-                restraint=request.restraint,
-                course=request.course,
-            ) as walk:
-                for step in _steps(command, inner, heads, migration, walk, request):
-                    step.migration_fn()
+            request.plans.append(_plan(command, inner, migration, site, request))
         else:
             destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
+                confined = None
+                if request.agreed is not None:
+                    agree(request.agreed, _plan(command, inner, migration, site, request), site)
+                    confined = confined_by(request.agreed)
                 with walking(
                     site,
                     migration,
                     lease,
                     destructive=destructive,
                     restraint=request.restraint,
+                    confined=confined,
                     course=request.course,
                 ) as walk:
                     migration._migrations_fn = lambda heads, migration: _steps(
@@ -136,6 +143,40 @@ def _run(
                 for roster in site.rosters().values():
                     if roster.template:
                         lease.ledger.register_family(connection, roster.family)
+
+
+def _plan(
+    command: str, inner: Steps, migration: MigrationContext, site: Site, request: Request
+) -> Plan:
+    """What the command would do, and nothing of it done."""
+    warnings: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Note):
+            warnings.append(event.text)
+        if request.dry_run:
+            request.report(event)
+
+    heads = migration.get_current_heads()
+    direction: Direction = "up" if command == "upgrade" else "down"
+    asked = request if request.dry_run else replace(request, outcomes=[])
+    with walking(
+        replace(site, report=hear),
+        migration,
+        None,
+        destructive=True,
+        restraint=request.restraint,
+        course=request.course,
+    ) as walk:
+        for step in _steps(command, inner, heads, migration, walk, asked):
+            step.migration_fn()
+        return walk.plan(direction, _absolute(request.target, walk), heads, warnings)
+
+
+def _absolute(target: str, walk: Walk) -> str:
+    """A target that means the same from wherever one stands: +1 does not."""
+    relative = re.search(r"[+-][0-9]+$", target) is not None
+    return walk.foreseen[-1].revision.id if relative and walk.foreseen else target
 
 
 def _steps(
@@ -153,12 +194,12 @@ def _steps(
     runs, through = unstamped(walk.site, heads)
     for run in through:
         walk.finish(run.revision, run.direction, heads)
-    steps = list(inner(heads, migration))
     if command == "downgrade":
         runs, begun = _undone_first(runs, heads, migration, walk, request)
-        if str(migration.opts.get("destination_rev", "")).startswith("-"):
-            begun += sum(run.direction == "down" for run in through)
-            steps = steps[: max(len(steps) - begun, 0)]
+        begun += sum(run.direction == "down" for run in through)
+        steps = _further_down(begun, inner, heads, migration)
+    else:
+        steps = list(inner(heads, migration))
     moving = [step for step in steps if isinstance(step, RevisionStep)]
     if moving or command == "upgrade":
         refuse_others(runs, _revision(moving[0]) if moving else None)
@@ -190,6 +231,20 @@ def _went(request: Request, outcome: Outcome) -> None:
     request.outcomes.append(outcome)
     if outcome.waiting:
         raise _Paused
+
+
+def _further_down(
+    begun: int, inner: Steps, heads: tuple[str, ...], migration: MigrationContext
+) -> list[MigrationStep]:
+    """Alembic's steps of a downgrade, after the first of a relative target such as -2 were done."""
+    target = str(migration.opts.get("destination_rev", ""))
+    script = migration.environment_context.script if migration.environment_context else None
+    if not begun or script is None or not re.fullmatch(r"-\d+", target):
+        return list(inner(heads, migration))
+    left = int(target.removeprefix("-")) - begun
+    if left <= 0:
+        return []
+    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
 
 
 def _undone_first(
@@ -258,11 +313,16 @@ def _of_alembic(context: Any) -> Request:
                 log.info("%s: %s: %s", event.table, event.state, event.detail or sql)
         elif isinstance(event, Note):
             log.info("%s", event.text)
+        elif isinstance(event, Progress):
+            log.info("%s: %s", event.table, event.text)
 
     folder = Path(ini).parent if ini is not None else Path.cwd()
     words = context.get_x_argument(as_dictionary=True)
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
-    restraint, course = restraint_of(words), course_of(words)
+    # Of one that is said several times the dictionary has the last.
+    said = [word.partition("=") for word in context.get_x_argument()]
+    replicas = " ".join(url for name, _, url in said if name == "replica")
+    restraint, course = restraint_of({**words, "replica": replicas}), course_of(words)
     near = folder / FILE
     config = load(near if near.exists() else None)
     return Request(config, tell, allow_destructive=allowed, restraint=restraint, course=course)

@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from shardctl import ledger
 from shardctl.clause import Clause
 from shardctl.dialects import Definition
-from shardctl.errors import Destructive, RevisionEdited, RevisionRefused, ShardctlError
+from shardctl.errors import RevisionEdited, RevisionRefused, ShardctlError
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.capture import capture
@@ -23,7 +23,6 @@ from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.wording import worded
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision, lessons_of
-from shardctl.report import Note
 from shardctl.structure import Structure
 
 
@@ -51,28 +50,27 @@ class Preparer:
     Attributes:
         migration: Alembic's context, for the environment's options such as naming conventions.
         lease: the database's lock; None where nothing is to be changed.
-        destructive: whether clauses that lose data are allowed.
         scratch: copies on which every revision is tried, one after another.
     """
 
     site: Site
     migration: MigrationContext
     lease: Lease | None
-    destructive: bool
     scratch: Scratch
 
     def prepare(self, revision: Revision, function: Callable[[], None]) -> Prepared:
         """What a revision does: from the ledger where it had begun, else by capturing it once."""
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
-            rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-            if rows and not run.finished:
+            which = self.site.connection, run.revision, run.direction
+            rows = ledger.rows_of(*which).values()
+            begun = any(row.how != "failed" or not row.untouched for row in rows)
+            if not run.finished and (begun or ledger.backfills(*which)):
                 raise RevisionEdited(_edited(revision, run))
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)
             run = None
         if run is not None:
-            self._allow(revision, run.clauses)
             lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
             dialect, families = self.site.database.dialect, self.site.families
             shown = tuple(worded(clause, dialect, families) for clause in run.clauses)
@@ -85,7 +83,6 @@ class Preparer:
             structure_of=self.scratch.declared,
         )
         learned = learn(clauses, self.scratch)
-        self._allow(revision, learned.clauses)
         return Prepared(
             revision, learned.clauses, learned.states, learned.shown, False, learned.texts
         )
@@ -101,20 +98,6 @@ class Preparer:
             raise RevisionRefused(
                 f"{revision} raised {type(error).__name__}: {error}; nothing was changed"
             ) from error
-
-    def _allow(self, revision: Revision, clauses: tuple[Clause, ...]) -> None:
-        lost = "; ".join(clause.loses for clause in clauses if clause.loses)
-        if lost and self.lease is None:
-            self.site.report(
-                Note(
-                    f"{revision} loses data: {lost}. It will be refused without --allow-destructive"
-                )
-            )
-        elif lost and not self.destructive:
-            raise Destructive(
-                f"{revision} loses data: {lost}. Nothing was changed; if that is what you want, "
-                "run it again with --allow-destructive"
-            )
 
 
 def _edited(revision: Revision, run: Run) -> str:

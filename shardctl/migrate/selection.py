@@ -54,6 +54,34 @@ class Selection:
 ALL: Final = Selection()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The months that are listed and no others, or everything; by default nothing.
+
+    Attributes:
+        everything: plain tables, too.
+    """
+
+    spans: tuple[Span, ...] = ()
+    everything: bool = False
+
+    @classmethod
+    def parse(cls, option: str, text: str | None) -> Listed:
+        """What an option lists: `202001..202512,202603`, or `all`.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return cls(everything=True) if text == "all" else cls(_spans(option, text))
+
+    def __contains__(self, month: Month | None) -> bool:
+        """Whether a month is listed."""
+        return self.everything or (month is not None and any(month in s for s in self.spans))
+
+
+NONE: Final = Listed()
+
+
 def _spans(option: str, text: str | None) -> tuple[Span, ...]:
     return tuple(_span(option, part) for part in _parts(text)) if text is not None else ()
 

@@ -64,8 +64,16 @@ class Site:
             found = self.database.dialect.structures(
                 connection, [member.table for member in members]
             )
+        words = {
+            month: references(self.families, month)
+            for month in {
+                member.month
+                for member in members
+                if member.table in found and found[member.table].foreign_keys
+            }
+        }
         return {
-            member.table: found[member.table].referring(references(self.families, member.month))
+            member.table: found[member.table].referring(words.get(member.month, {}))
             for member in members
             if member.table in found
         }

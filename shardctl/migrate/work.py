@@ -14,6 +14,7 @@ from typing import TypeAlias
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow, Direction
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.locate import Details, Lesson, locate
 from shardctl.structure import Structure
 
@@ -100,7 +101,8 @@ def work_of(
 ) -> Work:
     """What one table needs of a segment, told from how it looks and from the ledger.
 
-    Data clauses are decided by the ledger alone, and never go to a template.
+    Data clauses are decided by the ledger alone, and never go to a template. What is left out for
+    good is needed no more; where nothing else is left, it does not matter how the table looks.
 
     Args:
         lesson: what the revision does to tables of this kind; None for SQL on no known table.
@@ -111,9 +113,12 @@ def work_of(
     Raises:
         Contradiction: the table is neither as a clause finds it nor as it leaves it.
     """
-    recorded = {
-        number for number, table in rows if table == member.table and rows[number, table].done
-    }
+    own = rows_on(rows, member.table, len(clauses))
+    if own.skipped:
+        segment = [number for number in segment if number not in own.skipped]
+        if own.recorded.issuperset(segment):
+            return Work(member, (), ())
+    recorded = own.recorded
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
@@ -129,6 +134,32 @@ def work_of(
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger has of one table: the numbers of clauses.
+
+    Attributes:
+        recorded: those that are done.
+        skipped: those that were left out for good.
+    """
+
+    recorded: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
+
+
+def rows_on(rows: Rows, table: str, count: int) -> Recorded:
+    """What the ledger has of one table.
+
+    Args:
+        count: how many clauses the revision has.
+    """
+    if not rows:
+        return Recorded()
+    own = [row for number in range(count) if (row := rows.get((number, table)))]
+    skipped = frozenset(row.n for row in own if row.how == "skipped")
+    return Recorded(frozenset(row.n for row in own if row.done) - skipped, skipped)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one revision.
 
@@ -137,6 +168,7 @@ class Outcome:
         ran: by table, the numbers of the clauses that were run (or would be, in a dry run).
         found: by table, the numbers of those that it had had already.
         waiting: the tables that were left for a later run, by the user's wish.
+        findings: what lint has to say of it.
     """
 
     revision: Revision
@@ -144,6 +176,7 @@ class Outcome:
     ran: Mapping[str, tuple[int, ...]]
     found: Mapping[str, tuple[int, ...]]
     waiting: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def outcome_of(

@@ -23,6 +23,7 @@ SECRET = "hunter2"
 COMMANDS = [
     ("adopt", "t_order"),
     ("revision", "-m", "add room_id"),
+    ("plan",),
     ("upgrade",),
     ("upgrade", "--dry-run"),
     ("downgrade", "base"),

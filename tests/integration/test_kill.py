@@ -16,8 +16,9 @@ MONTHS = ("t_order_202001", "t_order_202002")
 # Hundreds of trials: on a machine that is busy with other things they take their time.
 pytestmark = pytest.mark.timeout(600)
 
-UPGRADE = "commands.upgrade(config)"
-DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True)"
+UPGRADE = "commands.upgrade(config, course=Course(jobs=1))"
+DOWNGRADE = "commands.downgrade(config, 'base', allow_destructive=True, course=Course(jobs=1))"
+FOUR = "course=Course(jobs=4, rebuild_jobs=4)"
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,32 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
 ) -> None:
     trials = Trials(nursery, project.folder)
     reset(project)
-    trials.through(UPGRADE)
+    trials.again(UPGRADE)
     expected = State.of(project)
     assert expected.rooms == ((7,),)
     # On a server a trial takes long: every fourth statement there, every one on SQLite.
     every = 1 if project.is_sqlite else 4
     for kill_at, last in trials.killed(UPGRADE, every=every, before=lambda: reset(project)):
-        trials.through(UPGRADE)
+        trials.again(UPGRADE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 40
+
+
+def test_four_sessions_killed_at_any_statement_are_followed_by_one_that_finishes(
+    project: Project, nursery: Nursery
+) -> None:
+    """On SQLite there is one session, whatever is asked for."""
+    if project.is_sqlite:
+        pytest.skip("a file has one session that writes")
+    trials = Trials(nursery, project.folder)
+    upgrade = f"commands.upgrade(config, {FOUR})"
+    reset(project)
+    trials.through(upgrade)
+    expected = State.of(project)
+    for kill_at, last in trials.killed(upgrade, first=2, every=4, before=lambda: reset(project)):
+        trials.again(upgrade)
+        assert State.of(project) == expected, (kill_at, last)
+    assert kill_at > 30
 
 
 def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
@@ -108,13 +126,13 @@ def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
 ) -> None:
     trials = Trials(nursery, project.folder)
     reset(project)
-    trials.through(UPGRADE)
-    trials.through(DOWNGRADE)
+    trials.again(UPGRADE)
+    trials.again(DOWNGRADE)
     expected = State.of(project)
     every = 3 if project.is_sqlite else 7
-    upgraded = partial(trials.through, UPGRADE)
+    upgraded = partial(trials.again, UPGRADE)
     for kill_at, last in trials.killed(DOWNGRADE, first=1, every=every, before=upgraded):
-        trials.through(DOWNGRADE)
+        trials.again(DOWNGRADE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 30
 
@@ -126,7 +144,7 @@ def test_an_upgrade_killed_at_any_statement_can_be_given_up(
     reset(project)
     before = project.structures("t_order", *MONTHS)
     for kill_at, last in trials.killed(UPGRADE, every=3 if project.is_sqlite else 7):
-        trials.through(DOWNGRADE)
+        trials.again(DOWNGRADE)
         state = State.of(project)
         assert state.version is None, (kill_at, last)
         assert project.structures(*project.tables()) == before, (kill_at, last)
@@ -146,19 +164,19 @@ def test_killed_right_after_the_version_has_moved_there_is_a_way_on_and_back(
 
     reset(project)
     for command in (UPGRADE, DOWNGRADE):  # which make the ledger, and Alembic's table
-        trials.through(command)
+        trials.again(command)
     up, above = after_the_move(UPGRADE), State.of(project)
     down, below = after_the_move(DOWNGRADE), State.of(project)
 
     assert trials.run(UPGRADE, kill_at=up).killed
     assert project.version() == "r1"
-    trials.through(DOWNGRADE)
+    trials.again(DOWNGRADE)
     assert State.of(project) == below
 
-    trials.through(UPGRADE)
+    trials.again(UPGRADE)
     assert trials.run(DOWNGRADE, kill_at=down).killed
     assert project.version() is None
-    trials.through(UPGRADE)
+    trials.again(UPGRADE)
     assert State.of(project) == above
 
 
@@ -173,5 +191,5 @@ def test_killed_while_the_ledger_is_made_the_next_run_makes_it(
             dialect.drop(connection, dialect.table_names(connection))
         reset(project)
         assert trials.run(UPGRADE, kill_at=kill_at).killed
-        trials.through(UPGRADE)
+        trials.again(UPGRADE)
         assert project.version() == "r1"

@@ -95,7 +95,7 @@ def test_a_premake_killed_at_any_statement_is_finished_by_the_next(
         for table in ("shardctl_month", "shardctl_clause"):
             project.sql(f"DELETE FROM {table} WHERE table_name IN {MADE}")
 
-    trials.through(PREMAKE)
+    trials.again(PREMAKE)
     expected = State.of(project)
     found = project.structures("t_order", *MADE)
     assert not [month for month in MADE if differences(found["t_order"], found[month])]
@@ -107,7 +107,7 @@ def test_a_premake_killed_at_any_statement_is_finished_by_the_next(
     }
     # On a server a trial takes long: every fifth statement there, every one on SQLite.
     for kill_at, last in trials.killed(PREMAKE, every=1 if project.is_sqlite else 5, before=reset):
-        trials.through(PREMAKE)
+        trials.again(PREMAKE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 14
 
@@ -137,6 +137,6 @@ def test_an_adopt_killed_at_any_statement_is_finished_by_the_next(
     assert expected.version
     assert len(list(versions.glob("*.py"))) == 1
     for kill_at, last in trials.killed(ADOPT, every=1 if project.is_sqlite else 3, before=reset):
-        trials.through(ADOPT)
+        trials.again(ADOPT)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 12

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,64 +18,9 @@ from shardctl import ledger, lock
 from shardctl.dialects import Database, Statement, execute, open_database
 from shardctl.errors import LockHeld, LockLost, Refused
 from shardctl.month import Month
+from tests.nursery import Nursery
+from tests.owner import owner
 from tests.project import until
-
-OWNER = """
-import os, sys
-from shardctl import lock
-from shardctl.dialects import Statement, execute, open_database
-from shardctl.errors import LockLost
-from shardctl.month import Month
-
-database = open_database(sys.argv[1])
-with lock.acquire(database, command="upgrade") as lease, database.connect() as connection:
-    database.dialect.claim(connection, lease.token)
-    lease.ledger.begin_clauses(connection, "r1", "up", [0], "t_order_202601")
-    print(lease.fence, lease.token, flush=True)
-    for line in sys.stdin:
-        try:
-            match line.strip():
-                case "alter":
-                    statement = Statement("ALTER TABLE t_order_202601 ADD COLUMN room_id INT")
-                    execute(connection, statement, f"shardctl {lease.token}")
-                case "write":
-                    lease.ledger.register(
-                        connection, "t_order_202601", family="t_order", month=Month(2026, 1),
-                        revision=None, origin="found",
-                    )
-                case "release":
-                    break
-            print("done", flush=True)
-        except LockLost:
-            print("lost", flush=True)
-print("released", flush=True)
-"""
-
-Owner = subprocess.Popen[str]
-
-
-@contextmanager
-def owner(url: str) -> Iterator[Owner]:
-    """A process that holds the lock and does as it is told, line by line."""
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert answer(process), "it could not acquire the lock"
-            yield process
-        finally:
-            process.kill()
-
-
-def tell(process: Owner, word: str) -> None:
-    assert process.stdin
-    process.stdin.write(f"{word}\n")
-    process.stdin.flush()
-
-
-def answer(process: Owner) -> str:
-    assert process.stdout
-    return process.stdout.readline().strip()
 
 
 @pytest.fixture
@@ -112,9 +54,11 @@ def as_on_another_machine(connection: Connection) -> None:
     connection.exec_driver_sql("UPDATE shardctl_lock SET machine = 'another'")
 
 
-def test_while_one_process_holds_the_lock_another_is_told_who(url: str, database: Database) -> None:
+def test_while_one_process_holds_the_lock_another_is_told_who(
+    url: str, database: Database, nursery: Nursery
+) -> None:
     with (
-        owner(url) as process,
+        owner(nursery, url) as process,
         pytest.raises(LockHeld) as refusal,
         lock.acquire(database, command="premake"),
     ):
@@ -126,10 +70,12 @@ def test_while_one_process_holds_the_lock_another_is_told_who(url: str, database
     assert ("last sign of life" in message) == (database.dialect.name != "sqlite")
 
 
-def test_the_lock_is_free_again_when_its_holder_has_ended(url: str, database: Database) -> None:
-    with owner(url) as process:
-        tell(process, "release")
-        assert answer(process) == "released"
+def test_the_lock_is_free_again_when_its_holder_has_ended(
+    url: str, database: Database, nursery: Nursery
+) -> None:
+    with owner(nursery, url) as process:
+        process.tell("release")
+        assert process.answer() == "released"
         with lock.acquire(database, command="premake"):
             pass
     with pytest.raises(ZeroDivisionError), lock.acquire(database, command="premake"):
@@ -138,41 +84,47 @@ def test_the_lock_is_free_again_when_its_holder_has_ended(url: str, database: Da
         pass
 
 
-def test_one_who_waits_gets_the_lock_when_it_comes_free(url: str, database: Database) -> None:
-    with owner(url) as process, ThreadPoolExecutor(1) as pool:
+def test_one_who_waits_gets_the_lock_when_it_comes_free(
+    url: str, database: Database, nursery: Nursery
+) -> None:
+    with owner(nursery, url) as process, ThreadPoolExecutor(1) as pool:
 
         def wait() -> int:
             with lock.acquire(database, command="premake", wait=60) as lease:
                 return lease.fence
 
         waiting = pool.submit(wait)
-        tell(process, "write")
-        assert answer(process) == "done"
+        process.tell("write")
+        assert process.answer() == "done"
         assert not waiting.done()
-        tell(process, "release")
+        process.tell("release")
         assert waiting.result(timeout=60) == 2
 
 
-def test_one_who_waits_in_vain_is_told_so_in_time(url: str, database: Database) -> None:
-    with owner(url):
+def test_one_who_waits_in_vain_is_told_so_in_time(
+    url: str, database: Database, nursery: Nursery
+) -> None:
+    with owner(nursery, url):
         begun = time.monotonic()
         with pytest.raises(LockHeld), lock.acquire(database, command="premake", wait=0.6):
             pass
         assert 0.6 <= time.monotonic() - begun < 10
 
 
-def test_the_lock_of_a_killed_process_is_taken_over_at_once(url: str, database: Database) -> None:
-    with owner(url) as process:
+def test_the_lock_of_a_killed_process_is_taken_over_at_once(
+    url: str, database: Database, nursery: Nursery
+) -> None:
+    with owner(nursery, url) as process:
         process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays as a zombie
+        until(process.is_zombie)
         with lock.acquire(database, command="upgrade") as lease:
             assert lease.fence == 2
 
 
 def test_the_lock_of_a_process_whose_session_is_gone_is_taken_over_before_its_time(
-    server_url: str, server_database: Database
+    server_url: str, server_database: Database, nursery: Nursery
 ) -> None:
-    with owner(server_url) as process, server_database.connect() as connection:
+    with owner(nursery, server_url) as process, server_database.connect() as connection:
         as_on_another_machine(connection)
         with pytest.raises(LockHeld), lock.acquire(server_database, command="upgrade"):
             pass
@@ -183,9 +135,9 @@ def test_the_lock_of_a_process_whose_session_is_gone_is_taken_over_before_its_ti
 
 
 def test_a_process_that_sleeps_is_taken_over_and_writes_no_more(
-    server_url: str, server_database: Database
+    server_url: str, server_database: Database, nursery: Nursery
 ) -> None:
-    with owner(server_url) as process, server_database.connect() as connection:
+    with owner(nursery, server_url) as process, server_database.connect() as connection:
         as_on_another_machine(connection)
         process.send_signal(signal.SIGSTOP)
         connection.exec_driver_sql(
@@ -202,8 +154,8 @@ def test_a_process_that_sleeps_is_taken_over_and_writes_no_more(
                 origin="found",
             )
             # The session that was to do its work is ended: not even a statement is left to it.
-            tell(process, "write")
-            assert answer(process) != "done"
+            process.tell("write")
+            assert process.answer() != "done"
         assert ledger.months(connection)["t_order_202601"].revision == "r7"
 
 
@@ -271,9 +223,11 @@ def test_a_data_clause_under_way_holds_up_no_sign_of_life(
 
 
 @pytest.mark.parametrize("before", ["nothing", "a killed owner"])
-def test_of_many_at_once_one_gets_the_lock(url: str, database: Database, before: str) -> None:
+def test_of_many_at_once_one_gets_the_lock(
+    url: str, database: Database, before: str, nursery: Nursery
+) -> None:
     if before == "a killed owner":
-        with owner(url) as process:
+        with owner(nursery, url) as process:
             process.kill()
     many = 4
     together, others = Barrier(many), Barrier(many)
@@ -295,8 +249,10 @@ def test_of_many_at_once_one_gets_the_lock(url: str, database: Database, before:
 # -- orphans -----------------------------------------------------------------------------------
 
 
-def test_what_was_ended_is_not_looked_for_again(url: str, database: Database) -> None:
-    with owner(url) as process:
+def test_what_was_ended_is_not_looked_for_again(
+    url: str, database: Database, nursery: Nursery
+) -> None:
+    with owner(nursery, url) as process:
         process.kill()
     for _ in range(2):
         with lock.acquire(database, command="upgrade"), database.connect() as connection:
@@ -333,12 +289,12 @@ def waiting(connection: Connection) -> list[int]:
 
 
 def test_a_killed_clients_alter_is_ended_before_the_lock_is_given(
-    server_url: str, server_database: Database
+    server_url: str, server_database: Database, nursery: Nursery
 ) -> None:
     with server_database.connect() as connection:
         make_table(connection)
-        with owner(server_url) as process, blocked(server_database):
-            tell(process, "alter")
+        with owner(nursery, server_url) as process, blocked(server_database):
+            process.tell("alter")
             until(lambda: bool(waiting(connection)))
             process.kill()
             with lock.acquire(server_database, command="upgrade"):

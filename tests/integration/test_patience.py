@@ -614,7 +614,7 @@ def test_a_busy_server_is_waited_for(
         project = made(tmp_path, url)
         project.revision("r1", ADD_COLUMN)
         monkeypatch.setattr("shardctl.migrate.patience.gate.BUSY", 0.0)
-        with pytest.raises(StepFailed, match="threads have been running on the server, more than"):
+        with pytest.raises(StepFailed, match="threads run on the server, more than"):
             upgrade(project, calm)
         assert having(project) == []
         monkeypatch.undo()

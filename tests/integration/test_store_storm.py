@@ -28,6 +28,7 @@ OPTIONS = (
     "--innodb-flush-method=nosync",
     "--innodb-buffer-pool-size=64M",
     "--skip-log-bin",
+    "--loose-innodb-log-writer-threads=OFF",
 )
 KILLS = (500, 1000, 1500, 2500, 3500)
 """After how many answers a client is killed; another one takes its place."""

@@ -291,7 +291,11 @@ def test_ctrl_c_while_the_server_is_at_work(
 # -- pipes ------------------------------------------------------------------------------------
 
 
-def test_a_reader_of_the_pipe_that_has_seen_enough_stops_no_upgrade(project: Project) -> None:
+def test_a_reader_of_the_pipe_that_has_seen_enough_stops_no_upgrade(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    project = Project.make(tmp_path / "project", sqlite_url, "t_order")
+    fill(project)
     project.revision("r1", ADD_COLUMN)
     read, write = os.pipe()
     os.close(read)

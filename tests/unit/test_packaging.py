@@ -95,7 +95,10 @@ def test_every_public_name_is_there() -> None:
 
 IMPORTED_FIRST = """
 import importlib, json, os, sys
-import sqlalchemy, alembic, pymysql, typer, rich  # loaded once, before the forks
+import alembic.command, rich.progress, sqlalchemy.orm, sqlglot, typer, unicodedata
+import sqlalchemy.dialects.mysql.pymysql, sqlalchemy.dialects.sqlite.pysqlite
+# What has been loaded is there before the forks, and what is compiled is compiled once.
+sys.pycache_prefix, sys.dont_write_bytecode = os.getcwd(), False
 for layer in json.loads(sys.argv[1]):
     for module in layer:
         if os.fork() == 0:

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from shardctl.cli import dry_run
 from shardctl.cli.output import as_json, estimate, size, table
 from shardctl.cli.progress import progress
 from shardctl.month import Month
@@ -96,59 +95,6 @@ def test_a_terminal_shows_one_bar_with_the_tables_done(
     assert "t_202602 is new" in out
     assert "2/2" in out
     assert ADD not in out
-
-
-def test_a_dry_run_shows_each_clause_once_with_its_tables() -> None:
-    plan: list[Event] = [
-        Step("t", ADD, "pending", "3f2a add price"),
-        Step("t", INDEX, "pending", "3f2a add price"),
-        Step("t_202601", ADD, "found", "3f2a add price"),
-        Step("t_202601", INDEX, "pending", "3f2a add price"),
-    ]
-    assert dry_run.as_text(plan).splitlines() == [
-        "3f2a add price",
-        f"  {ADD}",
-        "    to run: t",
-        "    already so: t_202601",
-        f"  {INDEX}",
-        "    to run: t, t_202601",
-    ]
-    clauses = dry_run.as_data(plan)["revisions"][0]["clauses"]  # type: ignore[index]
-    assert clauses[0] == {
-        "sql": ADD,
-        "tables": {"pending": ["t"], "found": ["t_202601"]},
-        "how": {},
-    }
-    assert dry_run.as_text([]) == "nothing to do"
-
-
-def test_a_dry_run_shows_by_which_algorithm_and_where_it_is_refused() -> None:
-    together = {"algorithm": "COPY", "further": (INDEX,)}
-    plan: list[Event] = [
-        Step("t", ADD, "pending", "3f2a", **together),  # type: ignore[arg-type]
-        Step("t_202601", ADD, "pending", "3f2a", algorithm="INSTANT"),
-        Step("t_202602", ADD, "failed", "3f2a", algorithm="INSTANT", detail="(1846) FULLTEXT"),
-    ]
-    assert dry_run.as_text(plan).splitlines() == [
-        "3f2a",
-        f"  {ADD}",
-        "    to run (COPY, in one statement): t",
-        "    to run (INSTANT): t_202601",
-        "    refused (not INSTANT: (1846) FULLTEXT): t_202602",
-        f"  {INDEX}",
-        "    to run (COPY, in one statement): t",
-    ]
-    clauses = dry_run.as_data(plan)["revisions"][0]["clauses"]  # type: ignore[index]
-    assert clauses[0]["tables"]["pending"] == ["t", "t_202601"]
-    assert clauses[0]["how"]["t_202601"] == "INSTANT"
-
-
-def test_many_tables_wrap_under_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    names = [f"t_order_2026{month:02}" for month in range(1, 13)]
-    lines = dry_run.as_text([Step(name, ADD, "pending", "r") for name in names]).splitlines()[2:]
-    assert max(map(len, lines)) <= 60
-    assert ", ".join(line.strip().rstrip(",") for line in lines) == "to run: " + ", ".join(names)
 
 
 def test_values_become_json() -> None:

@@ -18,12 +18,15 @@ from shardctl.dialects.mysql import (
     orphans,
     others,
     read,
+    replication,
     session,
     specification,
+    table_lock,
     text,
+    usage,
 )
 from shardctl.dialects.mysql.server import Server
-from shardctl.dialects.values import Blocker, Definition, Size, Statement
+from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
 from shardctl.structure import Structure
 
 
@@ -38,6 +41,9 @@ class MySQL(Dialect):
     unseen_blocker: ClassVar[str] = (
         "who held it has gone or cannot be seen (that takes SELECT on performance_schema, "
         "or PROCESS)"
+    )
+    uncounted: ClassVar[str] = (
+        "it takes performance_schema and SELECT on it, or MariaDB's userstat=ON"
     )
 
     @classmethod
@@ -65,6 +71,23 @@ class MySQL(Dialect):
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         return read.sizes(connection, tables)
 
+    def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
+        return usage.has(connection, self.server, query, seconds)
+
+    def index_reads(
+        self, connection: Connection, tables: Collection[str], index: str
+    ) -> dict[str, int] | None:
+        return usage.index_reads(connection, self.server, tables, index)
+
+    @property
+    def row_version_limit(self) -> int | None:
+        return self.server.row_version_limit
+
+    def row_versions(self, connection: Connection, tables: Collection[str]) -> dict[str, int]:
+        if self.row_version_limit is None:
+            return {}
+        return read.row_versions(connection, tables)
+
     def quote(self, name: str) -> str:
         return text.quote(name)
 
@@ -89,6 +112,11 @@ class MySQL(Dialect):
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
         return algorithm.of(self.server)
+
+    def blocks_writes(self, algorithm: Algorithm | None) -> bool:
+        if algorithm is None or algorithm.name == "COPY":
+            return not self.server.has_online_copy
+        return algorithm.lock == "SHARED"
 
     def specification(
         self, action: Action, table: str, names: Names, definition: Definition | None
@@ -136,8 +164,23 @@ class MySQL(Dialect):
     ) -> tuple[Blocker, ...]:
         return others.blockers(connection, table, rows=rows, waited=waited, ours=ours)
 
+    def wait_for_tables(self, connection: Connection, seconds: int) -> None:
+        table_lock.wait(connection, seconds)
+
+    def probe_table_lock(self, connection: Connection, table: str, mark: str) -> None:
+        table_lock.probe(connection, table, mark)
+
     def threads_running(self, connection: Connection) -> int | None:
         return others.threads_running(connection)
+
+    def replica_hosts(self, connection: Connection) -> tuple[tuple[str, int], ...]:
+        return replication.hosts(connection, self.server)
+
+    def written(self, connection: Connection) -> Written | None:
+        return replication.written(connection, self.server)
+
+    def replica_lag(self, connection: Connection, written: Written | None) -> Lag | None:
+        return replication.lag(connection, self.server, written)
 
     def is_lock_timeout(self, error: DBAPIError) -> bool:
         return errors.is_lock_timeout(error)

@@ -52,6 +52,7 @@ UNKNOWN_HOST = 2005
 
 QUERY_INTERRUPTED = 1317  # KILL QUERY
 STATEMENT_TIMEOUT = 1969  # MariaDB: max_statement_time
+QUERY_TIMEOUT = 3024  # MySQL: MAX_EXECUTION_TIME, of a SELECT alone
 
 KILL_DENIED = 1095  # another user's session
 NO_SUCH_THREAD = 1094
@@ -171,7 +172,7 @@ def is_access_denied(error: DBAPIError) -> bool:
 
 def is_interrupted(error: DBAPIError) -> bool:
     """Somebody, or a time limit, ended the statement; the session lives on."""
-    return number(error) in {QUERY_INTERRUPTED, STATEMENT_TIMEOUT}
+    return number(error) in {QUERY_INTERRUPTED, STATEMENT_TIMEOUT, QUERY_TIMEOUT}
 
 
 def is_missing_session(error: DBAPIError) -> bool:

@@ -11,13 +11,15 @@ differ in one of these alone read as equal. Triggers are no part of a structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
-from shardctl.dialects.mysql import hidden, normal
+from shardctl.dialects.mysql import errors, hidden, normal
 from shardctl.dialects.mysql.information_schema import TABLES, Rows, queries, rows
 from shardctl.dialects.mysql.server import Server
 from shardctl.dialects.values import Size
@@ -59,26 +61,79 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     }
 
 
+def row_versions(connection: Connection, tables: Collection[str]) -> dict[str, int]:
+    """The row versions that tables have used up, of a partitioned one's partitions the most.
+
+    That takes the PROCESS privilege: without it nothing is found. InnoDB spells the names of
+    files: `t@002d1` is `t-1`, and `#` stands before a partition.
+    """
+    query = (
+        "SELECT NAME, TOTAL_ROW_VERSIONS FROM information_schema.INNODB_TABLES "
+        "WHERE TOTAL_ROW_VERSIONS > 0"
+    )
+    schema = str(connection.exec_driver_sql("SELECT DATABASE()").scalar_one())
+    try:
+        read = connection.exec_driver_sql(query).all()
+    except DBAPIError as error:
+        if not errors.is_access_denied(error):
+            raise
+        return {}
+    found = dict.fromkeys(tables, 0)
+    for path, versions in read:
+        database, _, file = path.partition("/")
+        table = _unfiled(file.partition("#")[0])
+        if _unfiled(database) == schema and table in found:
+            found[table] = max(found[table], int(versions))
+    return found
+
+
+def _unfiled(name: str) -> str:
+    """A name from that of its file.
+
+    https://dev.mysql.com/doc/refman/8.4/en/identifier-mapping.html
+    """
+    return re.sub("@([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), name)
+
+
 def structures(
     connection: Connection, server: Server, tables: Collection[str]
 ) -> dict[str, Structure]:
-    """How tables look (see `Dialect.structures`)."""
+    """How tables look (see `Dialect.structures`).
+
+    Tables of which information_schema tells the same, word for word, share one structure.
+    """
     if not tables:
         return {}
     read = _rows(connection, server, tables)
-    found = {
-        table: Structure(
-            columns=_columns(read["columns"][table], server),
-            indexes=_indexes(read["indexes"][table], server),
-            checks=_checks(read["checks"][table], server),
-            foreign_keys=_foreign_keys(read["keys"][table], read["rules"][table]),
-            options=_options(head),
-            partitions=_partitions(read["partitions"][table]),
-        )
-        for table, (head,) in read["tables"].items()
-    }
+    known: dict[object, Structure] = {}
+    found: dict[str, Structure] = {}
+    for table in read["tables"]:
+        own = {part: rows[table] for part, rows in read.items()}
+        # A foreign key to the own table is told by its name.
+        key = table if own["keys"] else tuple(map(_words, own.values()))
+        if key not in known:
+            known[key] = _structure(own, server)
+        found[table] = known[key]
     found |= hidden.completed(connection, found)
     return {table: _without_implied_names(structure) for table, structure in found.items()}
+
+
+def _words(rows: Iterable[Row[Any]]) -> frozenset[tuple[Any, ...]]:
+    """Rows without the name of their table, which is the first."""
+    return frozenset(tuple(row)[1:] for row in rows)
+
+
+def _structure(read: Mapping[str, Sequence[Row[Any]]], server: Server) -> Structure:
+    """One table, from the rows of each part."""
+    (head,) = read["tables"]
+    return Structure(
+        columns=_columns(read["columns"], server),
+        indexes=_indexes(read["indexes"], server),
+        checks=_checks(read["checks"], server),
+        foreign_keys=_foreign_keys(read["keys"], read["rules"]),
+        options=_options(head),
+        partitions=_partitions(read["partitions"]),
+    )
 
 
 def _rows(connection: Connection, server: Server, tables: Collection[str]) -> dict[str, Rows]:
@@ -221,6 +276,8 @@ def _without_implied_names(structure: Structure) -> Structure:
     Such an index bears the foreign key's name, which is another in each month.
     """
     implied = {(key.name, key.columns) for key in structure.foreign_keys}
+    if not implied:
+        return structure
     indexes = list(structure.indexes)
     taken: set[str] = set()
     for number, index in enumerate(indexes):

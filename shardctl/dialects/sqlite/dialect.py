@@ -34,6 +34,7 @@ class SQLite(Dialect):
     transactional_ddl: ClassVar[bool] = True
     placeholder: ClassVar[str] = "?"
     index_names_per_database: ClassVar[bool] = True
+    uncounted: ClassVar[str] = "SQLite does not count it"
     scratch_url: ClassVar[str | None] = "sqlite://"
     _begin: ClassVar[str] = "BEGIN IMMEDIATE"
 
@@ -79,6 +80,14 @@ class SQLite(Dialect):
 
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
         return read.sizes(connection, tables)
+
+    def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
+        try:
+            return read.has(connection, query, seconds)
+        except DBAPIError as error:
+            if errors.is_interrupted(error) or errors.is_lock_timeout(error):
+                return None
+            raise
 
     def quote(self, name: str) -> str:
         return text.quote(name)

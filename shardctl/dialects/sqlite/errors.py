@@ -31,6 +31,11 @@ def duplicate_key(error: DBAPIError) -> tuple[str, ...] | None:
     return tuple(each.rpartition(".")[2] for each in named)
 
 
+def is_interrupted(error: DBAPIError) -> bool:
+    """Somebody, or a time limit, ended the statement."""
+    return _name(error) == "SQLITE_INTERRUPT"
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """The statement names a table that is not there; SQLite has no code of its own for it."""
     return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such table")

@@ -5,15 +5,20 @@ https://www.sqlite.org/schematab.html: the text is complete, ALTER TABLE edits i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection
 
 from shardctl.dialects.sqlite.describe import describe
-from shardctl.dialects.sqlite.parse import CreateIndex, CreateTable, create_index, create_table
+from shardctl.dialects.sqlite.parse import CreateIndex, create_index, create_table
 from shardctl.dialects.sqlite.text import quote
 from shardctl.dialects.values import Definition, Size
 from shardctl.structure import Structure
+
+_INSTRUCTIONS = 10_000
+"""Of SQLite's machine between two looks at the clock: less than a millisecond."""
 
 _TABLES = """\
 SELECT name FROM sqlite_master
@@ -24,9 +29,8 @@ WHERE sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid""
 _TEXTS_OF_ONE = """\
 SELECT type, sql FROM sqlite_master
 WHERE tbl_name = ? AND sql IS NOT NULL AND type IN ('table', 'index', 'trigger') ORDER BY rowid"""
-_BYTES = """\
-SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name
-WHERE s.aggregate = TRUE GROUP BY m.tbl_name"""
+_BYTES = "SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"
+_TREES = "SELECT name, tbl_name FROM sqlite_master WHERE rootpage > 0"
 
 
 def table_names(connection: Connection) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ def definition(connection: Connection, table: str) -> Definition:
 
 
 def structures(connection: Connection, tables: Collection[str]) -> dict[str, Structure]:
-    """How tables look, in one query."""
+    """How tables look, in one query; tables of the same text share one structure."""
     wanted = frozenset(tables)
     creates: dict[str, str] = {}
     indexes: dict[str, list[CreateIndex]] = {}
@@ -59,10 +63,16 @@ def structures(connection: Connection, tables: Collection[str]) -> dict[str, Str
             creates[table] = sql
         elif kind == "index" and (index := create_index(sql)):
             indexes.setdefault(table, []).append(index)
-    return {
-        table: describe(table, create_table(sql), indexes.get(table, ()), names)
-        for table, sql in creates.items()
-    }
+    known: dict[str, Structure] = {}
+    found: dict[str, Structure] = {}
+    for table, sql in creates.items():
+        # The table's own name further down in the text may be a value, or what a key refers to.
+        alike = sql.count(table) == 1 and table not in indexes
+        key = sql.replace(table, "") if alike else table
+        if key not in known:
+            known[key] = describe(table, create_table(sql), indexes.get(table, ()), names)
+        found[table] = known[key]
+    return found
 
 
 def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
@@ -71,10 +81,11 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     A rowid higher than the file has bytes is an ID of the application's own: it tells nothing
     of the number of rows, and neither does a table WITHOUT ROWID.
     """
+    wanted = frozenset(tables)
     creates = {
-        table: create_table(sql)
+        table: sql
         for kind, table, sql in connection.exec_driver_sql(_TEXTS)
-        if kind == "table" and table in set(tables)
+        if kind == "table" and table in wanted
     }
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     file = pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one()
@@ -82,15 +93,34 @@ def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
     if connection.exec_driver_sql(
         "SELECT sqlite_compileoption_used('ENABLE_DBSTAT_VTAB')"
     ).scalar_one():
-        used = {row[0]: row[1] for row in connection.exec_driver_sql(_BYTES)}
+        # Joined here: SQLite goes through the whole file once for each tree.
+        table_of = {row[0]: row[1] for row in connection.exec_driver_sql(_TREES)}
+        for name, held in connection.exec_driver_sql(_BYTES):
+            table = table_of.get(name, name)
+            used[table] = used.get(table, 0) + held
     return {
-        table: Size(_rows(connection, table, create, file), used.get(table))
-        for table, create in creates.items()
+        table: Size(_rows(connection, table, sql, file), used.get(table))
+        for table, sql in creates.items()
     }
 
 
-def _rows(connection: Connection, table: str, create: CreateTable, file: int) -> int | None:
-    if not create.has_rowid:
+def has(connection: Connection, query: str, seconds: float) -> bool:
+    """Whether a SELECT gives a row; it is interrupted where it takes longer.
+
+    SQLite asks now and then whether to go on: https://www.sqlite.org/c3ref/progress_handler.html
+    """
+    driver: Any = connection.connection.driver_connection
+    until = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS)
+    try:
+        exact = {"no_parameters": True}
+        return connection.exec_driver_sql(query, execution_options=exact).first() is not None
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+def _rows(connection: Connection, table: str, create: str, file: int) -> int | None:
+    if "without" in create.lower() and not create_table(create).has_rowid:
         return None
     sql = f"SELECT max(_rowid_) FROM {quote(table)}"
     highest: int = connection.exec_driver_sql(sql).scalar_one() or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shardctl.migrate.compile.backfill import BackfillOp
 from shardctl.migrate.compile.operations import EACH_MONTH, compile_ops
 
-__all__ = ["EACH_MONTH", "compile_ops"]
+__all__ = ["EACH_MONTH", "BackfillOp", "compile_ops"]

@@ -39,7 +39,7 @@ def raw_clauses(sql: Any, setting: Setting, *, each_month: bool) -> tuple[Clause
         parts: tuple[Part, ...] = (re.sub(r"\\(:[\w$]*)(?![:\w$])", r"\1", sql),)
     elif isinstance(sql, TextClause):
         with Marks(setting.marking) as marks:
-            parts = _compiled(sql, setting, marks)
+            parts = compiled(sql, setting, marks)
     else:
         with Marks(setting.marking) as marks:
             parts = marks.parts(str(sql.compile(dialect=setting.marking)))
@@ -53,7 +53,7 @@ def raw_clauses(sql: Any, setting: Setting, *, each_month: bool) -> tuple[Clause
         each_month=each_month,
         indexes=_indexes(text, setting),
     )
-    return tuple(_with_values(clause, bound) for clause in clauses)
+    return tuple(with_values(clause, bound) for clause in clauses)
 
 
 def _indexes(text: str, setting: Setting) -> dict[str, str]:
@@ -68,7 +68,8 @@ def _indexes(text: str, setting: Setting) -> dict[str, str]:
     }
 
 
-def _with_values(clause: Clause, bound: Mapping[str, Param]) -> Clause:
+def with_values(clause: Clause, bound: Mapping[str, Param]) -> Clause:
+    """A clause with bound values in the places of the words that stand for them in its text."""
     if not bound:
         return clause
     cut = re.compile(f"({'|'.join(bound)})")
@@ -112,7 +113,7 @@ def data_clause(statement: Any, setting: Setting, *, each_month: bool) -> Clause
         for item in tables:
             if item.name in families:
                 marks.put(item, TableName(str(item.name)))
-        action = Sql(_compiled(statement, setting, marks))
+        action = Sql(compiled(statement, setting, marks))
     picks = not isinstance(statement, Delete) or statement.whereclause is not None
     return Clause(table, (action,), data=True, loses="" if picks else f"all rows of {table}")
 
@@ -130,14 +131,14 @@ def insert_clause(table: TableClause, rows: list[dict[str, Any]], setting: Setti
     actions = []
     for row in rows:
         with Marks(setting.marking) as marks:
-            actions.append(Sql(_compiled(table.insert().inline().values(**row), setting, marks)))
+            actions.append(Sql(compiled(table.insert().inline().values(**row), setting, marks)))
     return Clause(name, tuple(actions), data=True)
 
 
 def _subject(statement: UpdateBase, families: set[str], each_month: bool) -> str:
     """The table, plain or family, in whose name a statement is run."""
     target = str(getattr(statement.table, "name", ""))
-    targets = {str(item.name) for item in _table_nodes([statement.table])}
+    targets = {str(item.name) for item in table_nodes([statement.table])}
     if not families:
         return target
     if targets & families:
@@ -162,7 +163,7 @@ def _subject(statement: UpdateBase, families: set[str], each_month: bool) -> str
 def _refuse_strange_rows(statement: Insert, family: str, each_month: bool) -> None:
     if statement.select is None:
         raise RevisionRefused(f"INSERT into {family}: in which of its months would the row belong?")
-    sources = {str(table.name) for table in _table_nodes([statement.select])}
+    sources = {str(table.name) for table in table_nodes([statement.select])}
     if family not in sources and not each_month:
         raise RevisionRefused(
             f"INSERT into {family}: each month would get rows that are not its own: if that is "
@@ -171,10 +172,10 @@ def _refuse_strange_rows(statement: Insert, family: str, each_month: bool) -> No
 
 
 def _tables(statement: UpdateBase) -> list[TableClause]:
-    return list(_table_nodes([statement, statement.table]))
+    return list(table_nodes([statement, statement.table]))
 
 
-def _table_nodes(roots: Iterable[Any]) -> Iterator[TableClause]:
+def table_nodes(roots: Iterable[Any]) -> Iterator[TableClause]:
     """Every table object in expressions, annotated copies and those of columns too."""
     seen: set[int] = set()
     for root in roots:
@@ -198,11 +199,11 @@ def _refuse_text(statement: UpdateBase, setting: Setting) -> None:
                 )
 
 
-def _compiled(statement: Any, setting: Setting, marks: Marks) -> tuple[Part, ...]:
+def compiled(statement: Any, setting: Setting, marks: Marks) -> tuple[Part, ...]:
     """A statement in parts, its values as the driver takes them."""
-    compiled = statement.compile(dialect=setting.marking)
-    state = compiled.construct_expanded_state(compiled.construct_params(_defaults(compiled)))
-    processors = {**compiled._bind_processors, **state.processors}
+    made = statement.compile(dialect=setting.marking)
+    state = made.construct_expanded_state(made.construct_params(_defaults(made)))
+    processors = {**made._bind_processors, **state.processors}
     values = {
         name: Param(_driver_value(name, value, processors.get(name)))
         for name, value in state.parameters.items()

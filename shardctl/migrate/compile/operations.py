@@ -18,6 +18,7 @@ from shardctl.clause import Clause
 from shardctl.dialects import Dialect
 from shardctl.errors import RevisionRefused
 from shardctl.migrate.compile import columns, expressions
+from shardctl.migrate.compile.backfill import BackfillOp, backfill_clause
 from shardctl.migrate.compile.ddl import clause_of, spread
 from shardctl.migrate.compile.foreign_keys import Indexed
 from shardctl.migrate.compile.names import declared_name
@@ -42,8 +43,8 @@ def compile_ops(
 ) -> tuple[Clause, ...]:
     """The clauses that operations consist of, in order; nothing is executed.
 
-    `loses` is filled in where the clause alone tells it (drops). Whether a new type is narrower
-    than the old one is seen when both are known.
+    `loses` is filled in where the clause alone tells it (drops). What only the table or its rows
+    tell, such as a type that becomes narrower, `lint` sees.
 
     Args:
         operations: as `capture` gave them.
@@ -78,6 +79,8 @@ def _pieces(operation: MigrateOperation, setting: Setting) -> Iterator[Any]:
     match operation:
         case ops.ExecuteSQLOp():
             yield from _executed(operation, setting)
+        case BackfillOp():
+            yield backfill_clause(operation, setting)
         case ops.BulkInsertOp():
             if operation.rows:
                 yield expressions.insert_clause(operation.table, operation.rows, setting)

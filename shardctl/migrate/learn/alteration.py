@@ -61,8 +61,11 @@ class Alteration:
             table: the physical table: the one that the names mean, or another like it.
             algorithm: how it is to be carried out; None: as the server chooses.
         """
-        said = [one for one in self._specifications(table) if one is not None]
-        return self.dialect.alter(table, said, algorithm)
+        return self.dialect.alter(table, self.specifications(table), algorithm)
+
+    def specifications(self, table: str) -> tuple[str, ...]:
+        """What stands behind ALTER TABLE, where that can be said of all of it."""
+        return tuple(one for one in self._specifications(table) if one is not None)
 
     def apart(self, table: str) -> tuple[Statement, ...]:
         """The statements of the clauses one after another, none of its algorithm demanded."""

@@ -33,8 +33,9 @@ from shardctl.migrate.learn.alteration import (
     names_existing,
 )
 from shardctl.migrate.learn.locate import Lesson, details, locate
-from shardctl.migrate.learn.loss import narrowing
+from shardctl.migrate.learn.row_key import refuse_unwalkable
 from shardctl.migrate.learn.scratch import Scratch
+from shardctl.migrate.learn.split import in_parts
 from shardctl.migrate.learn.wording import worded
 from shardctl.structure import Check, ForeignKey, Structure, foreign_key_address
 
@@ -46,7 +47,7 @@ class Learned:
     """A revision's clauses and what each does.
 
     Attributes:
-        clauses: the clauses, with the data that they lose and the server's algorithm filled in.
+        clauses: the clauses, with the server's algorithm filled in.
         states: by table name, how it looks before the first clause that concerns it and after
             each.
         shown: for each clause, the SQL as the template gets it.
@@ -62,6 +63,8 @@ class Learned:
 def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     """Run clauses on scratch copies and keep how these look after each.
 
+    A raw ALTER TABLE of several parts becomes a clause for each, where that comes to the same.
+
     Names of checks and foreign keys in the states are the declared ones, as in the revision.
 
     Raises:
@@ -71,7 +74,7 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     texts: dict[str, list[Definition | None]] = {}
     judged: list[Clause] = []
     shown: list[str] = []
-    for number, clause in enumerate(clauses):
+    for number, clause in enumerate(in_parts(clauses, scratch)):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
@@ -82,8 +85,6 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
         for name in concerned:
             _keep_up(name, clause, scratch)
             states[name].append(scratch.known[name])
-        if before is not None and not clause.loses and not clause.presence:
-            clause = replace(clause, loses=narrowing(before, states[clause.table][-1]))
         judged.append(replace(clause, algorithm=algorithm))
     return Learned(
         tuple(judged),
@@ -109,6 +110,7 @@ def _try(
             f"clause {number + 1} changes {member.table}, which is one table of the family "
             f"{member.family}: write {member.family}, and the clause reaches all its months"
         )
+    refuse_unwalkable(clause, number, before)
     if before is None and clause.presence not in ("create", "rename"):
         if clause.data and clause.table not in scratch.families:
             return worded(clause, dialect, scratch.families), None

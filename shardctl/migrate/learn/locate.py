@@ -9,17 +9,31 @@ not tell (a clause without visible effect, an addition that is dropped again) th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import TypeAlias
 
 from shardctl.errors import Contradiction
 from shardctl.structure import Column, Key, Structure
 
-Details: TypeAlias = Mapping[Key, object]
-"""A structure down to single attributes; empty where there is no table."""
-
+_ATTRIBUTES = tuple(attribute.name for attribute in fields(Column) if attribute.name != "name")
 _COLLATION: Key = ("option", "collation")
+
+
+class Details(dict[Key, object]):
+    """A structure down to single attributes; empty where there is no table.
+
+    It is not changed once it is made, so that it has a hash, which is counted once: what was found
+    out for one table is kept under it for all that look alike.
+    """
+
+    __slots__ = ("_hash",)
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash: int = hash(frozenset(self.items()))
+            return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +44,45 @@ class Lesson:
         table: the family's or plain table's name.
         clauses: the numbers of the revision's clauses that concern it, in order.
         states: how it looks before the first of them and after each; None: there is no table.
+        stages: the same states, down to their details.
+        touched: for each clause, the details that it changes; none where it has no visible effect.
+        components: the clauses with an effect, grouped so that no two groups touch the same.
     """
 
     table: str
     clauses: tuple[int, ...]
     states: tuple[Structure | None, ...]
+    stages: tuple[Details, ...] = field(init=False, repr=False, compare=False)
+    touched: Mapping[int, frozenset[Key]] = field(init=False, repr=False, compare=False)
+    components: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Take the states apart, once for all tables."""
+        stages = tuple(details(state) for state in self.states)
+        touched = {
+            number: _touched(before, after)
+            for number, (before, after) in zip(self.clauses, pairwise(stages), strict=True)
+        }
+        object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "touched", touched)
+        object.__setattr__(self, "components", _components(touched))
 
     def before(self, number: int) -> Structure | None:
         """How the table looks before one of the clauses."""
         return self.states[self.clauses.index(number)]
 
 
-def details(structure: Structure | None) -> dict[Key, object]:
+def details(structure: Structure | None) -> Details:
     """A structure's elements, with every column split into its attributes."""
+    found = Details()
     if structure is None:
-        return {}
-    found: dict[Key, object] = {("table",): True}
+        return found
+    found[("table",)] = True
     for key, value in structure.elements().items():
         if isinstance(value, Column):
             found[key] = True
-            found |= {
-                (*key, attribute.name): getattr(value, attribute.name)
-                for attribute in fields(value)
-                if attribute.name != "name"
-            }
+            for attribute in _ATTRIBUTES:
+                found[*key, attribute] = getattr(value, attribute)
         else:
             found[key] = value
     return found
@@ -71,13 +100,12 @@ def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int])
     Raises:
         Contradiction: it is neither as a clause finds it nor as it leaves it.
     """
-    states = [details(state) for state in lesson.states]
-    touched = touches(lesson)
+    stages, touched = lesson.stages, lesson.touched
     done = {number for number in lesson.clauses if not touched[number] and number in recorded}
-    for component in _components(touched):
+    for component in lesson.components:
         keys = set[Key]().union(*(touched[number] for number in component))
-        stops = [states[lesson.clauses.index(component[0])]]
-        stops += [states[lesson.clauses.index(number) + 1] for number in component]
+        stops = [stages[lesson.clauses.index(component[0])]]
+        stops += [stages[lesson.clauses.index(number) + 1] for number in component]
         reached = _reached(stops, live, keys)
         if not reached:
             raise Contradiction(_three_ways(table, component, stops, live, keys))
@@ -87,27 +115,17 @@ def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int])
     return frozenset(done)
 
 
-def touches(lesson: Lesson) -> dict[int, frozenset[Key]]:
-    """For each clause, the details that it changes; none where it has no visible effect."""
-    stages = pairwise([details(state) for state in lesson.states])
-    return {
-        number: _touched(before, after)
-        for number, (before, after) in zip(lesson.clauses, stages, strict=True)
-    }
-
-
-def projected(lesson: Lesson, live: Details) -> dict[Key, object]:
+def projected(lesson: Lesson, live: Details) -> Details:
     """How a table will look after the revision, told from how it looks now."""
-    states = [details(state) for state in lesson.states]
-    if live == states[0]:
-        return states[-1]
-    after = dict(live)
-    for before, now in pairwise(states):
-        for key in _touched(before, now):
-            if key in states[-1]:
-                after[key] = states[-1][key]
-            else:
-                after.pop(key, None)
+    first, last = lesson.stages[0], lesson.stages[-1]
+    if live == first:
+        return last
+    after = Details(live)
+    for key in frozenset[Key]().union(*lesson.touched.values()):
+        if key in last:
+            after[key] = last[key]
+        else:
+            after.pop(key, None)
     return after
 
 
@@ -117,7 +135,7 @@ def _touched(before: Details, after: Details) -> frozenset[Key]:
     return frozenset(keys if keys == {order} else keys - {order})
 
 
-def _components(touched: Mapping[int, frozenset[Key]]) -> list[list[int]]:
+def _components(touched: Mapping[int, frozenset[Key]]) -> tuple[tuple[int, ...], ...]:
     """Clauses in order, grouped so that no two groups touch the same key."""
     groups: list[tuple[set[Key], list[int]]] = []
     for number, keys in touched.items():
@@ -131,7 +149,7 @@ def _components(touched: Mapping[int, frozenset[Key]]) -> list[list[int]]:
                 sorted([number, *(n for group in joined for n in group[1])]),
             )
         )
-    return [numbers for _, numbers in groups]
+    return tuple(tuple(numbers) for _, numbers in groups)
 
 
 def _reached(stops: Sequence[Details], live: Details, keys: Collection[Key]) -> list[int]:

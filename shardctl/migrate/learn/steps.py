@@ -9,16 +9,18 @@ refuses it, it is split. Each distinct structure is tried once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.dialects import Definition
-from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.locate import Details, Lesson
 from shardctl.migrate.learn.scratch import Scratch
 from shardctl.migrate.learn.trial import Numbers, Step, Trial
+from shardctl.migrate.selection import NONE, Listed
 from shardctl.structure import Key
 
 
@@ -41,15 +43,17 @@ class Steps:
     Attributes:
         texts: by table name, the text of its copy before each clause that concerns it; empty
             where the revision was not learned just now.
+        let_rebuild: the months whose steps may be carried out by any algorithm.
     """
 
     scratch: Scratch
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     texts: Mapping[str, Sequence[Definition | None]]
-    known: dict[tuple[Numbers, frozenset[tuple[Key, object]]], tuple[Step, ...]] = field(
-        default_factory=dict
-    )
+    let_rebuild: Listed = NONE
+    known: dict[tuple[Numbers, Details], tuple[Step, ...]] = field(default_factory=dict)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Several threads ask; the copies are tried by one at a time."""
 
     def apart(self, numbers: Numbers) -> tuple[Step, ...]:
         """One step a clause."""
@@ -67,17 +71,25 @@ class Steps:
         """
         if self.clauses[numbers[0]].algorithm is None:
             return self.apart(numbers)
-        key = numbers, frozenset(live.items())
-        if key not in self.known:
-            lesson = self.lessons[self.clauses[numbers[0]].table]
-            end = self.after(numbers, live)
-            texts = self.texts.get(lesson.table)
-            text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
-            if foreseen and text is None:
-                return self.apart(numbers)
-            trial = Trial(self.scratch, self.clauses, lesson, member, text)
-            self.known[key] = self._tried(trial, numbers, end)
-        return self.known[key]
+        found = self._of(member, numbers, live, foreseen)
+        anyhow = member.month in self.let_rebuild
+        return tuple(replace(step, anyhow=True) for step in found) if anyhow else found
+
+    def _of(
+        self, member: Member, numbers: Numbers, live: Details, foreseen: bool
+    ) -> tuple[Step, ...]:
+        key = numbers, live
+        with self.turn:
+            if key not in self.known:
+                lesson = self.lessons[self.clauses[numbers[0]].table]
+                end = self.after(numbers, live)
+                texts = self.texts.get(lesson.table)
+                text = texts[lesson.clauses.index(numbers[0])] if texts and end else None
+                if foreseen and text is None:
+                    return self.apart(numbers)
+                trial = Trial(self.scratch, self.clauses, lesson, member, text)
+                self.known[key] = self._tried(trial, numbers, end)
+            return self.known[key]
 
     def after(self, numbers: Numbers, live: Details) -> Details | None:
         """How a table looks after clauses; None where it does not look as they were learned."""
@@ -88,7 +100,7 @@ class Steps:
         between = set(lesson.clauses[first : last + 1]).difference(numbers)
         if any(not self.clauses[number].data for number in between):
             return None
-        return details(lesson.states[last + 1]) if details(lesson.states[first]) == live else None
+        return lesson.stages[last + 1] if lesson.stages[first] == live else None
 
     def _tried(self, trial: Trial, numbers: Numbers, end: Details | None) -> tuple[Step, ...]:
         if end is not None and len(numbers) == 1:
@@ -96,7 +108,7 @@ class Steps:
         end = end or trial.end([(number,) for number in numbers])
         if end is None:  # the copy does not tell: then the table itself is to
             return self.apart(numbers)
-        for grouping in self._groupings(numbers, touches(trial.lesson)):
+        for grouping in self._groupings(numbers, trial.lesson.touched):
             if steps := trial.grouped(grouping, end):
                 return steps
         return trial.judged(self.apart(numbers))

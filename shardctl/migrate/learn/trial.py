@@ -14,7 +14,7 @@ from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Definition, Dialect
 from shardctl.errors import RevisionRefused
 from shardctl.migrate.learn.alteration import Alteration
-from shardctl.migrate.learn.locate import Details, Lesson, details, touches
+from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.scratch import Scratch, Twin
 from shardctl.structure import Key
 
@@ -29,12 +29,31 @@ class Step:
     Attributes:
         numbers: the clauses in it, in order.
         algorithm: how the server is to carry it out, or else refuse it; None: as it chooses.
-        refused: the server's words, where it refused this on a copy of the table; "" elsewhere.
+        refused: the server's words, where it refused this, on a copy of the table or on the table
+            itself; "" elsewhere.
+        anyhow: whether the server may choose another algorithm where it refuses this.
     """
 
     numbers: tuple[int, ...]
     algorithm: Algorithm | None = None
     refused: str = ""
+    anyhow: bool = False
+
+    @property
+    def demanded(self) -> Algorithm | None:
+        """What the statement is to demand; None: nothing."""
+        return None if self.refused else self.algorithm
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is not to be sent at all."""
+        return bool(self.refused) and not self.anyhow
+
+    @property
+    def how(self) -> str:
+        """By which algorithm, for people; "" where none is demanded."""
+        said = str(self.algorithm or "")
+        return f"any algorithm, {said} is refused" if self.refused and self.anyhow else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +154,7 @@ class Trial:
         In one ALTER TABLE names mean the columns as they were before; one by one, a name that
         was given up may mean another column already.
         """
-        touched = touches(self.lesson)
+        touched = self.lesson.touched
         given: set[Key] = set()
         for size, number in enumerate(numbers):
             names = {key for key in touched[number] if key[0] == "column" and len(key) == 2}

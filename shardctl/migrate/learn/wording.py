@@ -35,7 +35,8 @@ def worded(
                 lines.append(text_of(statements))
                 continue
         lines.append(_told(action, table, dialect, names))
-    return ";\n".join(lines)
+    text = ";\n".join(lines)
+    return f"{text} -- in chunks of {clause.chunks.rows}" if clause.chunks else text
 
 
 def _told(action: Action, table: str, dialect: Dialect, names: Names) -> str:

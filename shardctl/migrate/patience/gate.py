@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,12 +13,29 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.errors import Refused, StepFailed
 from shardctl.lock import Lease
 from shardctl.migrate.patience.interrupt import Interrupt
+from shardctl.migrate.patience.replicas import Replicas
 from shardctl.migrate.patience.restraint import LONGEST_PAUSE, Restraint
 from shardctl.migrate.site import Site
 from shardctl.report import Note
 
 BUSY: Final = 600.0
 """Seconds that a busy server is waited for; we hold the lock, which premake needs, too."""
+
+CATCHING_UP: Final = 3600.0
+"""Seconds that replicas are waited for: what took us half an hour takes them as long again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why no statement may begin at this moment.
+
+    Attributes:
+        words: who or what is in the way.
+        bearable: for how many seconds it is waited for that to pass.
+    """
+
+    words: str
+    bearable: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,7 @@ class Gate:
     lease: Lease
     restraint: Restraint
     interrupt: Interrupt
+    replicas: Replicas = field(default_factory=Replicas)
 
     def admit(self, table: str) -> None:
         """Return when a statement may be sent.
@@ -39,12 +57,23 @@ class Gate:
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed.
             LockLost: another run took over.
-            StepFailed: the window is closed, or the server too busy for too long.
+            StepFailed: the window is closed, or the server too busy, or a replica behind, for
+                too long, or its lag cannot be told any more.
             Refused: how busy the server is cannot be told.
         """
         self._check(table)
-        if self.restraint.max_threads_running is not None:
-            self._await_calm(table, self.restraint.max_threads_running)
+        pause, begun = 1.0, time.monotonic()
+        while obstacle := self._obstacle():
+            if time.monotonic() + pause > begun + obstacle.bearable:
+                raise StepFailed(
+                    f"{table or 'database'}: {obstacle.words}, and that for "
+                    f"{obstacle.bearable:.0f} s\n"
+                    "What was done before is recorded: run again to go on when it is calmer"
+                )
+            self.site.report(Note(f"{obstacle.words}: looking again in {pause:.0f} s"))
+            self.interrupt.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self._check(table)
 
     def stopped_by(self, error: DBAPIError) -> bool:
         """Whether Ctrl-C ended a statement, or kept it from being tried again."""
@@ -66,24 +95,13 @@ class Gate:
                 f"{window.opens(now):%Y-%m-%d %H:%M}"
             )
 
-    def _await_calm(self, table: str, limit: int) -> None:
-        pause, until = 1.0, time.monotonic() + BUSY
-        while (running := self._threads_running()) > limit:
-            if time.monotonic() + pause > until:
-                raise StepFailed(
-                    f"{table or 'database'}: {running} threads have been running on the server, "
-                    f"more than {limit}, for {BUSY:.0f} s\n"
-                    "What was done before is recorded: run again to go on when it is calmer"
-                )
-            self.site.report(
-                Note(
-                    f"{running} threads run on the server, more than {limit}: "
-                    f"looking again in {pause:.0f} s"
-                )
-            )
-            self.interrupt.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            self._check(table)
+    def _obstacle(self) -> Obstacle | None:
+        limit = self.restraint.max_threads_running
+        if limit is not None and (running := self._threads_running()) > limit:
+            return Obstacle(f"{running} threads run on the server, more than {limit}", BUSY)
+        if behind := self.replicas.behind():
+            return Obstacle(behind, CATCHING_UP)
+        return None
 
     def _threads_running(self) -> int:
         with self.site.reading() as connection:

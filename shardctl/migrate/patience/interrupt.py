@@ -75,6 +75,11 @@ class Interrupt:
             self._settle()
         return self._presses > 0
 
+    @property
+    def insisted(self) -> bool:
+        """Whether what is under way is to be ended; asks nothing of the server."""
+        return self._presses > 1
+
     def check(self) -> None:
         """To be called before a statement, from any thread.
 

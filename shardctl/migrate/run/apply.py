@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +18,15 @@ from shardctl.migrate.course import Course
 from shardctl.migrate.learn.locate import Lesson, details
 from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.patience.long_wait import Sizes
 from shardctl.migrate.run.attempt import Attempts
 from shardctl.migrate.run.crew import Crew
 from shardctl.migrate.run.failure import Failures, once_free
 from shardctl.migrate.run.lanes import Lanes
 from shardctl.migrate.run.looks import Looks
-from shardctl.migrate.run.passage import Passage
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
 from shardctl.migrate.waves import WAVES, Wave, waves
 from shardctl.migrate.work import (
@@ -49,6 +50,7 @@ class Application:
         gate: asked before every statement.
         course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
+        only: the tables that it is meant for among those; None: all.
     """
 
     site: Site
@@ -61,6 +63,7 @@ class Application:
     steps: Steps
     course: Course
     confined: Confined | None = None
+    only: Collection[str] | None = None
 
     def carry_out(self) -> Outcome:
         """Run what is left of the revision on every table; what is done already is left alone.
@@ -99,15 +102,15 @@ class Application:
         on this one, on every month: it waits until all are through.
         """
         members = self._members(table)
-        meant = [member for member in members if member.month in self.course.months]
-        passage = self._passage(table, numbers, meant)
+        meant = [member for member in members if self._is_meant(member)]
+        turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
         with Crew(partial(self._join, table), self._size) as crew:
             coming = deque(self._waves(table, meant))
             while coming and not self._is_behind_pause(coming[0]):
                 wave = coming.popleft()
-                turn = partial(passage.turn, False)
+                turn = partial(turns.take, False)
                 if not wave.fails_fast:
                     turn = partial(failures.counted, turn)
                 done = crew.through(wave.members, turn)
@@ -116,12 +119,18 @@ class Application:
                     # It has its second turn in the end; another is to go before the others.
                     coming.extendleft(reversed(self._waves(table, coming.popleft().members)))
             locked = [work.member for work in works if work.locked]
-            late = crew.through(locked, partial(failures.counted, partial(passage.turn, True)))
+            late = crew.through(locked, partial(failures.counted, partial(turns.take, True)))
         if still := [work.locked for work in late if work.locked]:
             failures.add("\n".join(still), once_free(self.revision))
         failures.raise_any()
         reached = {work.member for work in works}
-        return works + late, tuple(member for member in members if member not in reached)
+        left = [member for member in members if member not in reached]
+        wanting = self._wanting(table, numbers, left, self._rows()) if left else []
+        return works + late, tuple(work.member for work in wanting)
+
+    def _is_meant(self, member: Member) -> bool:
+        named = self.only is None or member.table in self.only
+        return named and member.month in self.course.months
 
     def _waves(self, table: str, members: Sequence[Member]) -> tuple[Wave, ...]:
         return waves(members, self.site.families.get(table), self.site.coldest)
@@ -134,7 +143,7 @@ class Application:
         tables = [member.table for member in waiting]
         return outcome_of(self.revision, self.shown, works, tables)
 
-    def _passage(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Passage:
+    def _turns(self, table: str, numbers: Sequence[int], members: Sequence[Member]) -> Turns:
         site = self.site
         telling = Telling(site.report, self.revision, self.shown)
         attempts = Attempts(
@@ -145,12 +154,13 @@ class Application:
             self.lessons,
             telling,
             Lanes(self.course),
+            Sizes(site, [member.table for member in members]),
         )
         rows: dict[str, dict[tuple[int, str], ClauseRow]] = defaultdict(dict)
         for key, row in self._rows().items():
             rows[row.table][key] = row
         looks = Looks(site, members)
-        return Passage(attempts, self.steps, table, numbers, looks, rows, self.confined)
+        return Turns(attempts, self.steps, table, numbers, looks, rows, self.confined)
 
     def _join(self, table: str, place: int) -> AbstractContextManager[Sender]:
         return sender(
@@ -171,18 +181,32 @@ class Application:
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
-        left: list[Work] = []
         rows = self._rows()
-        for table, numbers in segments(self.clauses):
-            members = self._members(table)
-            look = self.site.look(members)
-            lesson = self.lessons.get(table)
-            for member in members:
-                live = details(look.get(member.table))
-                work = work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
-                if work.todo and member.table in look:
-                    left.append(work)
-        return left
+        return [
+            work
+            for table, numbers in segments(self.clauses)
+            for work in self._wanting(table, numbers, self._members(table), rows)
+        ]
+
+    def _wanting(
+        self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
+    ) -> list[Work]:
+        """What some tables still need of a segment; those that need nothing are left out."""
+        look, lesson = self.site.look(members), self.lessons.get(table)
+        works = (
+            work_of(
+                member,
+                numbers,
+                self.clauses,
+                lesson,
+                details(look.get(member.table)),
+                rows,
+                self.confined,
+            )
+            for member in members
+            if member.table in look
+        )
+        return [work for work in works if work.todo]
 
     def _rows(self) -> Rows:
         with self.site.reading() as connection:

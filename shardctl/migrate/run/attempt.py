@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Clause
+from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Statement
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.patience.long_wait import Sizes, longer_wait, may_be_long
+from shardctl.migrate.run.backfill import Backfill
+from shardctl.migrate.run.by_tool import ByTool
 from shardctl.migrate.run.failure import (
     ONCE_CONNECTED,
     MonthFailed,
@@ -28,7 +33,7 @@ from shardctl.migrate.run.failure import (
 )
 from shardctl.migrate.run.held import held_by
 from shardctl.migrate.run.lanes import Lanes
-from shardctl.migrate.run.send import Record, Sender
+from shardctl.migrate.run.send import Record, Sender, sent
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -41,6 +46,7 @@ class Attempts:
     Attributes:
         gate: asked before every statement.
         lanes: how many are sent at the same time.
+        sizes: which tables are big.
     """
 
     site: Site
@@ -50,6 +56,7 @@ class Attempts:
     lessons: Mapping[str, Lesson]
     telling: Telling
     lanes: Lanes
+    sizes: Sizes
 
     def send(
         self,
@@ -71,54 +78,99 @@ class Attempts:
             MonthFailed: the table refuses the step's algorithm.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
-        if step.refused:
+        if step.stops:
+            record.begun.update(step.numbers)  # told as failed, not as never begun
             raise self._refused(sender, member, step, step.refused)
+        clause = self.clauses[step.numbers[0]]
+        if clause.chunks is not None:
+            self._backfill(sender, member, step)
+            return
         dialect = self.site.database.dialect
         for pause in (*self.gate.restraint.pauses(), None):
             try:
-                seconds = self._once(sender, record, member, table, step)
+                seconds, carried_out = self._once(sender, record, member, table, step, needed)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
                         self._ended(sender, member, step)
                     raise KeyboardInterrupt from error
-                if step.algorithm and dialect.is_algorithm_refused(error):
+                if step.demanded and dialect.is_algorithm_refused(error):
                     if _is_template(member):
                         # It is empty: nobody waits for it, and a rebuild takes no time.
                         anyhow = replace(step, algorithm=None)
                         self.send(sender, record, member, table, anyhow, needed)
                         return
-                    raise self._refused(sender, member, step, dialect.words(error)) from error
+                    words = dialect.words(error)
+                    if step.anyhow:
+                        anyhow = replace(step, refused=words)
+                        self.send(sender, record, member, table, anyhow, needed)
+                        return
+                    raise self._refused(sender, member, step, words, error) from error
                 if pause is None or not self.held_up(error):
                     raise
                 held = self._held_by(sender, member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
-                self.telling(member, step, "run", seconds=seconds)
+                self.telling(member, carried_out, "run", seconds=seconds)
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return
 
     def _once(
-        self, sender: Sender, record: Record, member: Member, table: str, step: Step
-    ) -> float:
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> tuple[float, Step]:
+        """Carry a step out; how long that took, in seconds, and how it was done."""
         data = self.clauses[step.numbers[0]].data
-        heavy = data or (step.algorithm is not None and step.algorithm.rebuilds)
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
+        heavy = data or rebuilds or bool(step.refused)
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
+            by_tool = ByTool(self.site, self.gate, self.telling)
+            if not _is_template(member) and (tool := by_tool.of(member, step)):
+                alteration = self._alteration(sender.connection, member, step)
+                alter = partial(
+                    by_tool.alter, tool, alteration, sender, member, table, step, needed
+                )
+                carried_out = replace(step, algorithm=Algorithm(tool.engine))
+                statement = alteration.joined(member.table, None).sql
+                seconds = sender.recorded(record, step.numbers, statement, alter)
+                return seconds, carried_out
             statements = self._statements(sender.connection, member, step)
             if data:
-                return sender.data(member.table, step.numbers, statements)
-            return sender.structure(record, member.table, step.numbers, statements)
+                return sender.data(member.table, step.numbers, statements), step
+            with self._waiting(sender, member, step):
+                seconds = sender.structure(record, member.table, step.numbers, statements)
+            return seconds, step
+
+    def _waiting(self, sender: Sender, member: Member, step: Step) -> AbstractContextManager[None]:
+        """Around a statement that may take long: it is not to be lost at its end."""
+        clauses = [self.clauses[number] for number in step.numbers]
+        if not may_be_long(clauses, step.demanded) or not self.sizes.is_big(member.table):
+            return nullcontext()
+        mark, restraint = f"shardctl {sender.token}", self.gate.restraint
+        return longer_wait(sender.connection, sender.dialect, member.table, restraint, mark)
+
+    def _backfill(self, sender: Sender, member: Member, step: Step) -> None:
+        tell = partial(self.telling, member, step)
+        held_by = partial(self._held_by, sender, member, step)
+        with self.lanes.taken(heavy=True):
+            backfill = Backfill(self.site, self.gate, sender, tell, held_by)
+            backfill.carry_out(member, step.numbers[0], self.clauses)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
     ) -> tuple[Statement, ...]:
         alteration = self._alteration(connection, member, step)
-        if step.algorithm is None and len(step.numbers) == 1:
+        if step.demanded is None and len(step.numbers) == 1:
             return alteration.apart(member.table)
-        return (alteration.joined(member.table, step.algorithm),)
+        return (alteration.joined(member.table, step.demanded),)
 
     def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
         dialect = self.site.database.dialect
@@ -135,18 +187,42 @@ class Attempts:
             lambda: dialect.definition(connection, member.table),
         )
 
-    def _refused(self, sender: Sender, member: Member, step: Step, words: str) -> MonthFailed:
+    def failed(
+        self,
+        sender: Sender,
+        member: Member,
+        step: Step,
+        words: str,
+        error: DBAPIError | None = None,
+    ) -> None:
+        """Record that a step did not take effect, and tell why."""
+        sender.lease.ledger.failed_clauses(
+            sender.connection,
+            *sender.run,
+            step.numbers,
+            member.table,
+            words,
+            statement=sent(error) if error else None,
+        )
         self.telling(member, step, "failed", detail=words)
+
+    def _refused(
+        self,
+        sender: Sender,
+        member: Member,
+        step: Step,
+        words: str,
+        error: DBAPIError | None = None,
+    ) -> MonthFailed:
+        self.failed(sender, member, step, words, error)
         statement = self._alteration(sender.connection, member, step).joined(member.table, None)
         return MonthFailed(
-            refused(member.table, step, self.revision, words), by_hand(statement.sql)
+            refused(member.table, step, self.revision, words), by_hand(statement.sql, member.month)
         )
 
     def _ended(self, sender: Sender, member: Member, step: Step) -> None:
         """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender.lease.ledger.ended_clauses(
-            sender.connection, *sender.run, step.numbers, member.table
-        )
+        sender.ended(member.table, step.numbers)
         self.telling(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
 
     def held_up(self, error: DBAPIError) -> bool:
@@ -165,7 +241,8 @@ class Attempts:
                 waited=self.gate.restraint.lock_wait,
                 ours=sender.session,
             )
-        return held_by(blockers) if blockers else dialect.unseen_blocker
+        lost = "".join(f"{note}; " for note in getattr(error, "__notes__", ()))
+        return lost + (held_by(blockers) if blockers else dialect.unseen_blocker)
 
     def failure(
         self, sender: Sender, member: Member, step: Step, error: DBAPIError

@@ -11,6 +11,7 @@ from shardctl.errors import StepFailed
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.run.send import Sender
 from shardctl.migrate.work import Revision, Work
+from shardctl.month import Month
 
 
 class MonthFailed(StepFailed):
@@ -119,15 +120,17 @@ def refused(where: str, step: Step, revision: Revision, words: str) -> str:
     )
 
 
-def by_hand(sql: str) -> str:
+def by_hand(sql: str, month: Month | None) -> str:
     """How to go on after a table was left as it is.
 
     Args:
         sql: the statement without a demand.
+        month: the table's; None where it has none.
     """
+    listed = "all" if month is None else f"{month:%Y%m}"
     return (
-        "What was done before is recorded. Alter this table by hand when it may take its time, "
-        "then run again, which finds it done and goes on (shardctl upgrade --dry-run names more "
-        "such tables):\n"
+        "What was done before is recorded. When this table may take its time, alter it by hand and "
+        "run again, which finds it done and goes on, or run again with "
+        f"--let-rebuild {listed} (shardctl upgrade --dry-run names more such tables):\n"
         f"  {sql};"
     )

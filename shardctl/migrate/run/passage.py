@@ -1,149 +1,162 @@
-"""One table's way through a segment of a revision."""
+"""A backfill's way through one table: chunk by chunk, each recorded in its own transaction.
+
+What breaks off is gone on with at the last chunk that was committed. So every row that is there
+when the position comes to it is changed exactly once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
-from shardctl.catalog import Member
+from shardctl import ledger
 from shardctl.clause import Clause
-from shardctl.ledger import ClauseRow, How, rows_of
-from shardctl.migrate.learn.locate import Details, Lesson, details
-from shardctl.migrate.learn.steps import Steps, stretches
-from shardctl.migrate.learn.trial import Step
-from shardctl.migrate.run.attempt import Attempts
-from shardctl.migrate.run.failure import MonthFailed
-from shardctl.migrate.run.held import LATER
-from shardctl.migrate.run.looks import Looks
-from shardctl.migrate.run.send import Record, Sender
-from shardctl.migrate.work import Confined, Rows, Work, work_of
-from shardctl.report import TableDone
+from shardctl.dialects import execute
+from shardctl.errors import StepFailed
+from shardctl.ledger import BackfillRow, Direction
+from shardctl.migrate.run.ranges import Key, Ranges
+from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.undo import mirrored
+from shardctl.report import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a table has come.
+
+    Attributes:
+        key: of the last row that was seen.
+        seconds: how long it took to come here, in earlier runs too.
+        done: whether it is through.
+    """
+
+    key: Key = ()
+    chunks: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What all tables of a segment get.
+    """One clause on its way through one table."""
 
-    Attributes:
-        table: the family's or plain table's name.
-        numbers: the clauses of the segment.
-        looks: how the tables look when their turn comes.
-        rows: what the ledger has of each table, read before the first turn.
-        confined: where the revision may run; None: everywhere.
-    """
-
-    attempts: Attempts
-    steps: Steps
+    sender: Sender
+    ranges: Ranges
+    number: int
     table: str
-    numbers: Sequence[int]
-    looks: Looks
-    rows: Mapping[str, Rows]
-    confined: Confined | None = None
 
-    def turn(self, last: bool, sender: Sender, member: Member) -> Work:
-        """Bring one table through the segment, as far as nobody keeps it locked.
-
-        Args:
-            last: whether this is its second turn, and there is no third.
+    def begin(self) -> Reached:
+        """Where to begin: behind the last chunk that was committed.
 
         Raises:
-            MonthFailed: the server refused a statement, or the table its algorithm.
-            StepFailed: the gate is closed, or the connection broke.
-            Contradiction: the table is neither as a clause finds it nor as it leaves it.
-            KeyboardInterrupt: Ctrl-C was pressed.
-            LockLost: another run took over.
+            StepFailed: the table has another key than when it began.
         """
-        rows = self._rows(member) if last else self.rows.get(member.table, {})
-        live: Details | None = self._look(member) if last else details(self.looks.of(member))
-        work = self._work(sender, member, live or {}, rows)
-        done: list[int] = []
-        for stretch in stretches(work.todo, self._clauses):
-            steps = self._steps(member, stretch, live)
-            recording = (
-                nullcontext(Record())
-                if self._clauses[stretch[0]].data
-                else sender.recording(member.table, stretch, [n for n, _ in rows])
-            )
-            with recording as record:
-                for step in steps:
-                    if told := self._sent(sender, record, member, step, last):
-                        return replace(work, todo=tuple(done), locked=told)
-                    done += step.numbers
-            live = None  # it looks otherwise now
-        self.attempts.site.report(TableDone(member.table))
-        return work
+        met = ledger.backfills(self.sender.connection, *self.sender.run, table=self.table)
+        if (row := met.get((self.number, self.table))) is None:
+            return Reached()
+        return Reached(self._key(row), row.chunks, row.rows, row.seconds)
 
-    def _sent(self, sender: Sender, record: Record, member: Member, step: Step, last: bool) -> str:
-        """Send one step; who keeps the table locked, where somebody does, in words."""
-        attempts = self.attempts
-        still = partial(self._needs, sender, member, step.numbers)
-        try:
-            attempts.send(sender, record, member, self.table, step, still)
-        except DBAPIError as error:
-            dialect = attempts.site.database.dialect
-            # Nothing goes on without the template, and a failure is no reason to wait.
-            deferred = attempts.held_up(error) and member.month is not None
-            if deferred and not last:
-                attempts.telling(member, step, "waiting", detail=LATER)
-            else:
-                attempts.telling(member, step, "failed", detail=dialect.words(error))
-            told, way_on = attempts.failure(sender, member, step, error)
-            if deferred:
-                return told
-            raise MonthFailed(told, way_on, lost=dialect.is_connection_lost(error)) from error
-        return ""
+    def undoing(self, clauses: Sequence[Clause]) -> Passage:
+        """The same, but not beyond where a backfill had come to that it undoes half done.
 
-    def _work(self, sender: Sender, member: Member, live: Details, rows: Rows) -> Work:
-        """What a table needs, judged by how it looks; what it has had is recorded.
-
-        A clause that was begun here was not there before: it is this revision's own.
+        Args:
+            clauses: those of the way back.
         """
-        work = work_of(member, self.numbers, self._clauses, self._lesson, live, rows, self.confined)
-        for how in ("ran", "found"):
-            these = [n for n in work.found if ((n, member.table) in rows) == (how == "ran")]
-            self._found(sender, member, these, how)
-        return work
+        connection = self.sender.connection
+        run: tuple[str, Direction] = self.sender.run[0], "up"
+        if (forth := ledger.run(connection, *run)) is None:
+            return self
+        undone = mirrored(self.ranges.clause.table, forth.clauses, clauses).get(self.number, -1)
+        row = ledger.backfills(connection, *run, table=self.table).get((undone, self.table))
+        whole = ledger.rows_of(connection, *run, table=self.table).get((undone, self.table))
+        if row is None or (whole is not None and whole.done and not whole.untouched):
+            return self
+        return replace(self, ranges=replace(self.ranges, limit=self._key(row)))
 
-    def _found(self, sender: Sender, member: Member, numbers: Sequence[int], how: How) -> None:
-        if numbers:
-            sender.lease.ledger.done_clauses(
-                sender.connection, *sender.run, numbers, member.table, how=how
+    def _key(self, row: BackfillRow) -> Key:
+        if tuple(row.position) != self.ranges.columns:
+            raise StepFailed(
+                f"{self.table}: its key was ({', '.join(row.position)}) when its backfill began, "
+                f"and is ({', '.join(self.ranges.columns)}) now: which rows were changed cannot "
+                "be told; give it its former key, then run again to go on"
             )
-        for number in numbers:
-            self.attempts.telling(member, Step((number,)), "found")
+        return tuple(row.position.values())
 
-    def _needs(self, sender: Sender, member: Member, numbers: Sequence[int]) -> bool:
-        """Whether a table still needs clauses, judged by how it looks at this moment."""
-        live, rows = self._look(member), self._rows(member)
-        work = work_of(member, numbers, self._clauses, self._lesson, live, rows, self.confined)
-        begun = [n for n in work.found if (n, member.table) in rows]
-        self._found(sender, member, begun, "ran")
-        return bool(work.todo)
+    def chunk(self, before: Reached) -> Reached:
+        """Change the rows of the next range and record it, in one transaction."""
+        begun = time.monotonic()
+        end = self._end(before.key)
+        if end and end == before.key:
+            raise StepFailed(f"{self.table}: its rows are not in the order of their key, {end}")
+        sender = self.sender
+        with sender.dialect.transaction(sender.connection):
+            if not end:
+                return self._last(before, begun)
+            after = self._updated(before, end, begun)
+            sender.lease.ledger.advance(
+                sender.connection,
+                *sender.run,
+                self.number,
+                self.table,
+                chunk=after.chunks,
+                position=dict(zip(self.ranges.columns, end, strict=True)),
+                rows=after.rows,
+                seconds=after.seconds,
+            )
+        return after
 
-    def _steps(
-        self, member: Member, stretch: tuple[int, ...], live: Details | None
-    ) -> tuple[Step, ...]:
-        """The steps of a stretch of clauses on one table, judged by how it looks now."""
-        if self._clauses[stretch[0]].algorithm is None:
-            return self.steps.apart(stretch)
-        return self.steps.of(member, stretch, self._look(member) if live is None else live)
+    def progress(self, reached: Reached, estimate: int) -> Progress:
+        """How far it is, as far as that can be told.
 
-    def _look(self, member: Member) -> Details:
-        return details(self.attempts.site.look([member]).get(member.table))
+        Args:
+            estimate: how many rows the table may have.
+        """
+        passed = reached.chunks * self.ranges.chunks.rows
+        if passed > estimate:
+            return Progress(self.table, None, f"{passed:,} rows")
+        percent = 100 * passed / estimate
+        return Progress(self.table, percent, f"{passed:,} rows of about {estimate:,}")
 
-    def _rows(self, member: Member) -> dict[tuple[int, str], ClauseRow]:
-        revision = self.attempts.revision
-        with self.attempts.site.reading() as connection:
-            return rows_of(connection, revision.id, revision.direction, table=member.table)
+    def _last(self, before: Reached, begun: float) -> Reached:
+        """All rows that are left, and the clause's own row, whose unique key decides."""
+        sender, number = self.sender, self.number
+        writer = sender.lease.ledger
+        if not writer.record_data(sender.connection, *sender.run, number, self.table):
+            return replace(before, done=True)
+        after = self._updated(before, (), begun)
+        writer.done_clauses(
+            sender.connection,
+            *sender.run,
+            [number],
+            self.table,
+            how="ran",
+            seconds=after.seconds,
+            rows=after.rows,
+            statement=self.ranges.update(before.key, ()).sql,
+        )
+        return replace(after, done=True)
+
+    def _updated(self, before: Reached, end: Key, begun: float) -> Reached:
+        statement = self.ranges.update(before.key, end)
+        rows = execute(self.sender.connection, statement, self._mark)
+        return Reached(
+            end,
+            before.chunks + 1,
+            before.rows + max(rows, 0),
+            before.seconds + time.monotonic() - begun,
+        )
+
+    def _end(self, last: Key) -> Key:
+        query = self.ranges.end(last)
+        exact: dict[str, Any] = {} if query.values else {"no_parameters": True}
+        row = self.sender.connection.exec_driver_sql(
+            f"/* {self._mark} */ {query.sql}", query.values or None, execution_options=exact
+        ).first()
+        return tuple(row) if row is not None else ()
 
     @property
-    def _clauses(self) -> Sequence[Clause]:
-        return self.attempts.clauses
-
-    @property
-    def _lesson(self) -> Lesson | None:
-        return self.attempts.lessons.get(self.table)
+    def _mark(self) -> str:
+        return f"shardctl {self.sender.lease.token}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from shardctl.dialects import Database, Dialect, Statement, execute
+from shardctl.dialects import Database, Dialect, Statement, execute, text_of
 from shardctl.ledger import Direction, Sent
 from shardctl.lock import Lease
 
@@ -87,11 +88,19 @@ class Sender:
         if self.dialect.transactional_ddl:
             with self.dialect.transaction(self.connection):
                 self._send(statements)
-                return self._done(table, numbers, begun)
+                return self._done(table, numbers, begun, text_of(statements))
+        statement = text_of(statements)
+        return self.recorded(record, numbers, statement, lambda: self._send(statements))
+
+    def recorded(
+        self, record: Record, numbers: Sequence[int], statement: str, act: Callable[[], object]
+    ) -> float:
+        """Carry out a step whose DDL commits itself; how long it took, in seconds."""
+        begun = time.monotonic()
         record.begun.update(numbers)
-        self._send(statements)
+        act()
         seconds = time.monotonic() - begun
-        record.sent.append(Sent(tuple(numbers), seconds))
+        record.sent.append(Sent(tuple(numbers), seconds, statement))
         return seconds
 
     def data(self, table: str, numbers: Sequence[int], statements: Sequence[Statement]) -> float:
@@ -105,21 +114,43 @@ class Sender:
         with self.dialect.transaction(self.connection):
             if self.lease.ledger.record_data(self.connection, *self.run, number, table):
                 rows = self._send(statements)
-                self._done(table, numbers, begun, rows)
+                self._done(table, numbers, begun, text_of(statements), rows)
         return time.monotonic() - begun
+
+    def ended(self, table: str, numbers: Collection[int]) -> None:
+        """Record that DDL clauses that were begun have ended without effect."""
+        self.lease.ledger.ended_clauses(self.connection, *self.run, numbers, table)
 
     def _send(self, statements: Sequence[Statement]) -> int:
         mark = f"shardctl {self.token}"
         return sum(max(execute(self.connection, one, mark), 0) for one in statements)
 
     def _done(
-        self, table: str, numbers: Collection[int], begun: float, rows: int | None = None
+        self,
+        table: str,
+        numbers: Collection[int],
+        begun: float,
+        statement: str,
+        rows: int | None = None,
     ) -> float:
         seconds = time.monotonic() - begun
         self.lease.ledger.done_clauses(
-            self.connection, *self.run, numbers, table, how="ran", seconds=seconds, rows=rows
+            self.connection,
+            *self.run,
+            numbers,
+            table,
+            how="ran",
+            seconds=seconds,
+            rows=rows,
+            statement=statement,
         )
         return seconds
+
+
+def sent(error: DBAPIError) -> str | None:
+    """The statement of a clause that failed, without its mark; None where another failed."""
+    mark, _, statement = (error.statement or "").partition(" */ ")
+    return statement if mark.startswith("/* shardctl ") else None
 
 
 @contextmanager

@@ -29,6 +29,5 @@ class Telling:
     ) -> None:
         """One event of one step."""
         sql, *further = [self.shown[number] for number in step.numbers]
-        algorithm = str(step.algorithm or "")
         event = report.Step(member.table, sql, state, self.revision.id, seconds, detail)
-        self.report(replace(event, algorithm=algorithm, further=tuple(further)))
+        self.report(replace(event, algorithm=step.how, further=tuple(further)))

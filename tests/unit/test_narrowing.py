@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardctl.migrate.learn.loss import narrowing
+from shardctl.migrate.lint.narrowing import narrowing
 from shardctl.structure import Column, Structure
 
 WIDER = (

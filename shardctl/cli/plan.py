@@ -1,0 +1,47 @@
+"""`shardctl plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shardctl.cli.output import as_json
+from shardctl.cli.planned import as_text
+from shardctl.cli.session import AsJson, Session, session
+
+if TYPE_CHECKING:
+    from shardctl.migrate.plan.values import Plan
+
+
+def plan(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="The revision to go to.")] = "head",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the plan, for upgrade --plan FILE."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 1 if there is something to do.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show which table an upgrade gives what, how, for how long; change nothing."""
+    from shardctl.migrate import commands
+    from shardctl.migrate.plan.saved import save
+
+    run = session(context)
+    made = commands.plan(run.config(), target)
+    show(run, made, json=json)
+    if out is not None:
+        save(made, out)
+    if check and made:
+        raise typer.Exit(1)
+
+
+def show(run: Session, plan: Plan, *, json: bool) -> None:
+    """Print a plan."""
+    from shardctl.migrate.plan.saved import as_data
+
+    run.say(as_json(as_data(plan)) if json else as_text(plan))

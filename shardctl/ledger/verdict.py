@@ -1,0 +1,105 @@
+"""What becomes of clauses that do not run: failed, left out for good, counting no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from shardctl.ledger import schema
+from shardctl.ledger.clauses import Clauses
+from shardctl.ledger.clock import utc_now
+from shardctl.ledger.rows import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts(Clauses):
+    """The part of `Ledger` that records them."""
+
+    def failed_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        words: str,
+        *,
+        statement: str | None = None,
+    ) -> None:
+        """Record that clauses failed on a table, begun here before or not; they are to run yet.
+
+        Args:
+            words: why, such as the server's own words.
+            statement: the SQL that failed, without bound values; None: none was sent.
+        """
+        failed: dict[str, Any] = {"how": "failed", "words": words, "statement": statement}
+        if statement is None:  # what was about to be sent by a session was not
+            failed["connection_id"] = None
+        self._judge(connection, (revision, direction, table), numbers, failed)
+
+    def skip_clauses(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        words: str,
+    ) -> None:
+        """Record that clauses are left out on a table for good: they count as done.
+
+        Args:
+            words: the reason.
+        """
+        now = utc_now()
+        skipped: dict[str, Any] = {"how": "skipped", "words": words, "token": self.token}
+        skipped |= {"begun_at": now, "done_at": now}
+        self._judge(connection, (revision, direction, table), numbers, skipped)
+
+    def unskip(
+        self, connection: Connection, revision: str, direction: Direction, table: str
+    ) -> int:
+        """Take back that clauses are left out on a table; how many they were."""
+        clause = schema.clause
+        which = (*_on(revision, direction, table), clause.c.how == "skipped")
+        self._archive(connection, *which)
+        return self._write(connection, clause.delete().where(*which))
+
+    def _archive(self, connection: Connection, *which: ColumnElement[bool]) -> None:
+        """Copy rows that are about to be deleted to the log, within the same transaction."""
+        names = [column.name for column in schema.log.columns if column is not schema.log.c.id]
+        rows = select(*(schema.clause.c[name] for name in names)).where(*which)
+        rows = rows.where(select(schema.lock.c.fence).where(self._ours).exists())
+        order = rows.order_by(schema.clause.c.begun_at, schema.clause.c.n)
+        self._write(connection, insert(schema.log).from_select(names, order))
+
+    def _judge(
+        self,
+        connection: Connection,
+        of: tuple[str, Direction, str],
+        numbers: Collection[int],
+        values: Mapping[str, Any],
+    ) -> None:
+        clause = schema.clause
+        which = (*_on(*of), clause.c.n.in_(numbers))
+        there = set(connection.scalars(select(clause.c.n).where(*which)))
+        if there:
+            known = update(clause).where(*which, clause.c.done_at.is_(None))
+            self._write(connection, known.values(values))
+        revision, direction, table = of
+        row = {"revision": revision, "direction": direction, "table_name": table}
+        new = row | {"token": self.token, "begun_at": utc_now()} | {**values}
+        if missing := [new | {"n": n} for n in numbers if n not in there]:
+            self._write(connection, self._insert(clause, missing))
+
+
+def _on(revision: str, direction: Direction, table: str) -> tuple[ColumnElement[bool], ...]:
+    clause = schema.clause
+    return (
+        clause.c.revision == revision,
+        clause.c.direction == direction,
+        clause.c.table_name == table,
+    )

@@ -1,0 +1,141 @@
+"""What ran on which month, when, for how long, by whom, and with which statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from shardctl import ledger
+from shardctl.catalog import Member, rosters
+from shardctl.config import Config
+from shardctl.ledger import ClauseRow, Direction, How, SessionRow
+from shardctl.migrate.site import opened
+from shardctl.month import Month
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One statement on one table, or what stands for it.
+
+    Attributes:
+        begun_at: aware, in the family's zone; in the configuration's for other tables.
+        done_at: likewise; None where it is not known to be done.
+        family: "" for a plain table's.
+        month: None for the template and for plain tables.
+        table: "" for SQL that names no table known.
+        clauses: the numbers of the revision's clauses that it carried out, from 0.
+        how: as in `ledger.ClauseRow`; None: begun, and not known to be done.
+        seconds: how long the statement took.
+        rows: how many rows a data clause changed.
+        statement: the SQL as it was sent, without bound values; None where none was sent, or by
+            a shardctl that did not keep it.
+        words: why it failed or is left out; None elsewhere.
+        counts: whether it still does: what a downgrade took back does not.
+        session: the command that ran it; None where it is not known.
+    """
+
+    begun_at: datetime
+    done_at: datetime | None
+    family: str
+    month: Month | None
+    table: str
+    revision: str
+    direction: Direction
+    clauses: tuple[int, ...]
+    how: How | None
+    seconds: float | None
+    rows: int | None
+    statement: str | None
+    words: str | None
+    counts: bool
+    session: SessionRow | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed, was ended, or broke off."""
+        return self.how in ("failed", "ended", None)
+
+
+def log(
+    config: Config,
+    family: str | None = None,
+    *,
+    month: Month | None = None,
+    revision: str | None = None,
+    failed: bool = False,
+) -> tuple[Entry, ...]:
+    """What ran, the newest last; reads only.
+
+    Args:
+        family: only its tables.
+        month: only tables of this month.
+        revision: only of this revision.
+        failed: only what failed or is not known to be done.
+
+    Raises:
+        UnknownFamily: the configuration does not declare it.
+        DatabaseUnavailable: the server does not answer or refuses us.
+    """
+    named = None if family is None else config.family(family).name
+    with opened(config) as site:
+        rows = ledger.history(site.connection, revision=revision)
+        sessions = ledger.sessions(site.connection)
+    tables = {row.table for row, _ in rows}
+    members = {
+        member.table: member
+        for roster in rosters(config.families, tables).values()
+        for member in roster.members
+    }
+    zones: dict[str, tzinfo] = {name: each.zone for name, each in config.families.items()}
+    zones[""] = ZoneInfo(config.timezone)
+    entries = (
+        _entry([row for row, _ in step], counts, members, zones, sessions)
+        for (_, counts), step in groupby(rows, key=lambda each: (_step(each[0]), each[1]))
+    )
+    return tuple(
+        entry
+        for entry in entries
+        if named in (None, entry.family)
+        and month in (None, entry.month)
+        and (entry.failed or not failed)
+    )
+
+
+def _step(row: ClauseRow) -> tuple[object, ...]:
+    """What clauses have in common that went to a table in one statement."""
+    run = row.revision, row.direction, row.table, row.token
+    return *run, row.how, row.statement, row.seconds, row.words
+
+
+def _entry(
+    rows: Iterable[ClauseRow],
+    counts: bool,
+    members: Mapping[str, Member],
+    zones: Mapping[str, tzinfo],
+    sessions: Mapping[str, SessionRow],
+) -> Entry:
+    first, *others = rows
+    member = members.get(first.table, Member("", first.table))
+    zone = zones[member.family]
+    # A session that works beside others bears the lease's token and something behind a dot.
+    session = sessions.get(first.token) or sessions.get(first.token.partition(".")[0])
+    return Entry(
+        begun_at=first.begun_at.astimezone(zone),
+        done_at=first.done_at.astimezone(zone) if first.done_at else None,
+        family=member.family,
+        month=member.month,
+        table=first.table,
+        revision=first.revision,
+        direction=first.direction,
+        clauses=tuple(row.n for row in (first, *others)),
+        how=first.how,
+        seconds=first.seconds,
+        rows=first.rows,
+        statement=first.statement,
+        words=first.words,
+        counts=counts,
+        session=session,
+    )

@@ -1,0 +1,44 @@
+"""Tells what lint finds in a revision, and refuses what is destructive and not allowed."""
+
+from __future__ import annotations
+
+from shardctl.errors import Destructive
+from shardctl.migrate.finding import Finding
+from shardctl.migrate.lint import lint
+from shardctl.migrate.lint.subject import Subject
+from shardctl.report import Note, Report
+
+
+def judged(
+    subject: Subject, report: Report, *, allowed: bool, dry_run: bool
+) -> tuple[Finding, ...]:
+    """The findings in a revision that is about to run, told to whoever watches.
+
+    Args:
+        allowed: whether it may be destructive.
+        dry_run: whether nothing runs, so that nothing is refused either.
+
+    Raises:
+        Destructive: it is, and may not be; nothing was changed.
+        RevisionRefused: it waives a rule that there is not.
+    """
+    findings = lint(subject)
+    destructive = [finding for finding in findings if finding.severity == "destructive"]
+    refused = destructive if not (allowed or dry_run) else []
+    for finding in findings:
+        if finding in refused:
+            continue
+        if finding in destructive and dry_run:
+            way_on = ". It will be refused without --allow-destructive"
+            report(Note(f"{subject.revision}: {finding}{way_on}"))
+        elif not finding.waived:
+            report(Note(f"{subject.revision}: {finding}"))
+    if refused:
+        between = "\n  " if len(refused) > 1 else " "
+        raise Destructive(
+            f"{subject.revision} is destructive:"
+            + "".join(f"{between}{finding}" for finding in refused)
+            + "\nNothing was changed; if that is what you want, run it again with "
+            "--allow-destructive"
+        )
+    return findings

@@ -1,0 +1,152 @@
+"""One table's way through a segment of a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy.exc import DBAPIError
+
+from shardctl.catalog import Member
+from shardctl.clause import Clause
+from shardctl.ledger import ClauseRow, How, rows_of
+from shardctl.migrate.learn.locate import Details, Lesson, details
+from shardctl.migrate.learn.steps import Steps, stretches
+from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.run.attempt import Attempts
+from shardctl.migrate.run.failure import MonthFailed
+from shardctl.migrate.run.held import LATER
+from shardctl.migrate.run.looks import Looks
+from shardctl.migrate.run.send import Record, Sender
+from shardctl.migrate.work import Confined, Rows, Work, work_of
+from shardctl.report import TableDone
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What all tables of a segment get.
+
+    Attributes:
+        table: the family's or plain table's name.
+        numbers: the clauses of the segment.
+        looks: how the tables look when their turn comes.
+        rows: what the ledger has of each table, read before the first turn.
+        confined: where the revision may run; None: everywhere.
+    """
+
+    attempts: Attempts
+    steps: Steps
+    table: str
+    numbers: Sequence[int]
+    looks: Looks
+    rows: Mapping[str, Rows]
+    confined: Confined | None = None
+
+    def take(self, last: bool, sender: Sender, member: Member) -> Work:
+        """Bring one table through the segment, as far as nobody keeps it locked.
+
+        Args:
+            last: whether this is its second turn, and there is no third.
+
+        Raises:
+            MonthFailed: the server refused a statement, or the table its algorithm.
+            StepFailed: the gate is closed, or the connection broke.
+            Contradiction: the table is neither as a clause finds it nor as it leaves it.
+            KeyboardInterrupt: Ctrl-C was pressed.
+            LockLost: another run took over.
+        """
+        rows = self._rows(member) if last else self.rows.get(member.table, {})
+        live: Details | None = self._look(member) if last else details(self.looks.of(member))
+        work = self._work(sender, member, live or Details(), rows)
+        done: list[int] = []
+        for stretch in stretches(work.todo, self._clauses):
+            steps = self._steps(member, stretch, live)
+            recording = (
+                nullcontext(Record())
+                if self._clauses[stretch[0]].data
+                else sender.recording(member.table, stretch, [n for n, _ in rows])
+            )
+            with recording as record:
+                for step in steps:
+                    if told := self._sent(sender, record, member, step, last):
+                        return replace(work, todo=tuple(done), locked=told)
+                    done += step.numbers
+            live = None  # it looks otherwise now
+        self.attempts.site.report(TableDone(member.table))
+        return work
+
+    def _sent(self, sender: Sender, record: Record, member: Member, step: Step, last: bool) -> str:
+        """Send one step; who keeps the table locked, where somebody does, in words."""
+        attempts = self.attempts
+        still = partial(self._needs, sender, member, step.numbers)
+        try:
+            attempts.send(sender, record, member, self.table, step, still)
+        except DBAPIError as error:
+            dialect = attempts.site.database.dialect
+            # Nothing goes on without the template, and a failure is no reason to wait.
+            deferred = attempts.held_up(error) and member.month is not None
+            if deferred and not last:
+                attempts.telling(member, step, "waiting", detail=LATER)
+            elif dialect.is_connection_lost(error):
+                attempts.telling(member, step, "failed", detail=dialect.words(error))
+            else:
+                attempts.failed(sender, member, step, dialect.words(error), error)
+            told, way_on = attempts.failure(sender, member, step, error)
+            if deferred:
+                return told
+            raise MonthFailed(told, way_on, lost=dialect.is_connection_lost(error)) from error
+        return ""
+
+    def _work(self, sender: Sender, member: Member, live: Details, rows: Rows) -> Work:
+        """What a table needs, judged by how it looks; what it has had is recorded.
+
+        A clause that was begun here was not there before: it is this revision's own.
+        """
+        work = work_of(member, self.numbers, self._clauses, self._lesson, live, rows, self.confined)
+        begun = {n for (n, _), row in rows.items() if not row.untouched}
+        for how in ("ran", "found"):
+            these = [n for n in work.found if (n in begun) == (how == "ran")]
+            self._found(sender, member, these, how)
+        return work
+
+    def _found(self, sender: Sender, member: Member, numbers: Sequence[int], how: How) -> None:
+        if numbers:
+            sender.lease.ledger.done_clauses(
+                sender.connection, *sender.run, numbers, member.table, how=how
+            )
+        for number in numbers:
+            self.attempts.telling(member, Step((number,)), "found")
+
+    def _needs(self, sender: Sender, member: Member, numbers: Sequence[int]) -> bool:
+        """Whether a table still needs clauses, judged by how it looks at this moment."""
+        live, rows = self._look(member), self._rows(member)
+        work = work_of(member, numbers, self._clauses, self._lesson, live, rows, self.confined)
+        begun = [n for n in work.found if (n, member.table) in rows]
+        self._found(sender, member, begun, "ran")
+        return bool(work.todo)
+
+    def _steps(
+        self, member: Member, stretch: tuple[int, ...], live: Details | None
+    ) -> tuple[Step, ...]:
+        """The steps of a stretch of clauses on one table, judged by how it looks now."""
+        if self._clauses[stretch[0]].algorithm is None:
+            return self.steps.apart(stretch)
+        return self.steps.of(member, stretch, self._look(member) if live is None else live)
+
+    def _look(self, member: Member) -> Details:
+        return details(self.attempts.site.look([member]).get(member.table))
+
+    def _rows(self, member: Member) -> dict[tuple[int, str], ClauseRow]:
+        revision = self.attempts.revision
+        with self.attempts.site.reading() as connection:
+            return rows_of(connection, revision.id, revision.direction, table=member.table)
+
+    @property
+    def _clauses(self) -> Sequence[Clause]:
+        return self.attempts.clauses
+
+    @property
+    def _lesson(self) -> Lesson | None:
+        return self.attempts.lessons.get(self.table)
