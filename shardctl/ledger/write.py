@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +27,9 @@ from shardctl.ledger.rows import Direction, Origin
 from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure
+
+_AT_ONCE: Final = 100
+"""So many rows are inserted by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,26 @@ class Ledger(Verdicts):
         if not self._insert_once(connection, schema.month, {"table_name": table, **values}):
             known = update(schema.month).where(schema.month.c.table_name == table)
             self._write(connection, known.values(values))
+
+    def register_found(
+        self,
+        connection: Connection,
+        months: Sequence[tuple[str, str, Month]],
+        revision: str | None,
+    ) -> None:
+        """Record month tables that the ledger had not met, all at once.
+
+        Args:
+            months: the table, its family and its month, of each.
+        """
+        values = {"revision": revision, "origin": "found", "registered_at": utc_now()}
+        rows = [
+            {"table_name": table, "family": family, "month": f"{month:%Y%m}", **values}
+            for table, family, month in months
+        ]
+        with self.dialect.transaction(connection):
+            for start in range(0, len(rows), _AT_ONCE):
+                self._write(connection, self._insert(schema.month, rows[start : start + _AT_ONCE]))
 
     def set_revision(
         self, connection: Connection, tables: Collection[str], revision: str | None

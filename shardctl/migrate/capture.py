@@ -131,6 +131,23 @@ def _installed(recorder: _Recorder) -> Iterator[None]:
             scope["_proxy"] = outer
 
 
+@contextmanager
+def op_as_before() -> Iterator[None]:
+    """Take Alembic's proxy away where it stays in `alembic.op` after an exception.
+
+    Alembic's Operations.context() has no `finally`.
+    """
+    scope = vars(alembic.op)
+    outer = scope.get("_proxy")
+    try:
+        yield
+    except BaseException:
+        left = scope.get("_proxy")
+        if left is not None and left is not outer:
+            left._remove_proxy()
+        raise
+
+
 # -- the connection, for reading ---------------------------------------------------------------
 
 _COMMENT_OR_STRING = re.compile(

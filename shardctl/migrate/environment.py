@@ -25,6 +25,7 @@ from shardctl.catalog import rosters
 from shardctl.config import FILE, Config, load
 from shardctl.errors import Destructive, Refused, ShardctlError
 from shardctl.ledger import Direction, Run
+from shardctl.migrate.capture import op_as_before
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
@@ -140,7 +141,7 @@ def _run(
                         command, inner, heads, migration, walk, request
                     )
                     # Alembic moves the version after each step that does not raise.
-                    with suppress(_Paused):
+                    with suppress(_Paused), op_as_before():
                         context.run_migrations()
                 for roster in site.rosters().values():
                     if roster.template:
@@ -168,7 +169,7 @@ def _plan(
         None,
         destructive=True,
         restraint=request.restraint,
-        course=request.course,
+        course=request.course if request.dry_run else DEFAULT_COURSE,
         spelled=request.spelled,
     ) as walk:
         for step in _steps(command, inner, heads, migration, walk, asked):

@@ -191,16 +191,10 @@ class Walk:
             if month.table not in left_out
         ]
         lease.ledger.set_revision(connection, [m.table for m in months if m.table in known], after)
-        for member in months:
-            if member.table not in known and member.month is not None:
-                lease.ledger.register(
-                    connection,
-                    member.table,
-                    family=member.family,
-                    month=member.month,
-                    revision=after,
-                    origin="found",
-                )
+        met = [member for member in months if member.table not in known]
+        lease.ledger.register_found(
+            connection, [(m.table, m.family, m.month) for m in met if m.month], after
+        )
         lease.ledger.finish_run(connection, revision, direction)
 
     def _begin(self, prepared: Prepared, lease: Lease) -> None:

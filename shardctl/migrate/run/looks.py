@@ -15,8 +15,10 @@ FRESH: Final = 1.0
 """Seconds for which a look holds: what takes longer is looked at anew, lest a change that was
 made by hand meanwhile be missed."""
 
-AT_ONCE: Final = 200
-"""So many tables are read with one another's queries."""
+FEWEST: Final = 16
+MOST: Final = 400
+"""So many tables, at least and at most, are read with one another's queries: twice as many as the
+last time where all of those had their turn while it was fresh, else as many as had."""
 
 
 class Looks:
@@ -33,6 +35,8 @@ class Looks:
         self._at = {member.table: at for at, member in enumerate(members)}
         self._seen: dict[str, tuple[float, Structure | None]] = {}
         self._turn = threading.Lock()
+        self._size = FEWEST
+        self._used = 0
 
     def of(self, member: Member) -> Structure | None:
         """How a table looks; None where it is not there. Each look is given once."""
@@ -40,11 +44,19 @@ class Looks:
             read, structure = self._seen.pop(member.table, (0.0, None))
             if time.monotonic() - read > FRESH:
                 structure = self._read(member)
+            self._used += 1
         return structure
 
     def _read(self, member: Member) -> Structure | None:
         at = self._at.get(member.table)
-        coming = [member] if at is None else self._members[at : at + AT_ONCE]
+        self._size = self._next_size()
+        coming = [member] if at is None else self._members[at : at + self._size]
         read, found = time.monotonic(), self._site.look(coming)
         self._seen = {each.table: (read, found.get(each.table)) for each in coming}
         return self._seen.pop(member.table)[1]
+
+    def _next_size(self) -> int:
+        """How many to read: more where all that were read had their turn in time, else fewer."""
+        used, self._used = self._used, 0
+        all_in_time = not self._seen
+        return max(FEWEST, min(MOST, self._size * 2 if all_in_time else used))
