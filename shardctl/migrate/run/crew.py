@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 
 from shardctl.catalog import Member
 from shardctl.migrate.run.send import Sender
@@ -51,7 +52,11 @@ class Crew:
             place = len(self._sessions)
             self._sessions.append(self._stack.enter_context(self._join(place)))
         if size <= 1:
-            return [turn(self._sessions[0], member) for member in members]
+            try:
+                return [turn(self._sessions[0], member) for member in members]
+            finally:
+                for sender in self._sessions[:size]:
+                    sender.settle()
         shift = _Shift(members, turn)
         threads = [
             threading.Thread(target=shift.work, args=(sender,), name="shardctl step", daemon=True)
@@ -77,10 +82,18 @@ class _Shift:
     def work(self, sender: Sender) -> None:
         """Take one table after another, until there is none or a turn has failed."""
         for at, member in self._next():
-            try:
-                self._works[at] = self._turn(sender, member)
-            except BaseException as error:  # noqa: BLE001  raised again in the caller's thread
-                self._errors.append(error)
+            self._keeping(partial(self._take, at, member, sender))
+        self._keeping(sender.settle)
+
+    def _take(self, at: int, member: Member, sender: Sender) -> None:
+        self._works[at] = self._turn(sender, member)
+
+    def _keeping(self, act: Callable[[], None]) -> None:
+        """Do something; what it raises is raised again in the caller's thread."""
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001
+            self._errors.append(error)
 
     def done(self) -> list[Work]:
         """What became of the tables, in order."""

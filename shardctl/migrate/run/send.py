@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -34,6 +34,8 @@ class Sender:
 
     Attributes:
         token: the mark of its statements, which begins with the lease's.
+        unrecorded: by table, what has taken effect and is recorded together with what is begun
+            next, which saves a commit a table.
         session: its id on the server; None where there is none.
         run: the revision and the direction under which the ledger knows them.
     """
@@ -44,6 +46,7 @@ class Sender:
     session: int | None
     lease: Lease
     run: tuple[str, Direction]
+    unrecorded: dict[str, list[Sent]] = field(default_factory=dict, repr=False)
 
     @contextmanager
     def recording(
@@ -51,8 +54,9 @@ class Sender:
     ) -> Iterator[Record]:
         """DDL clauses of one table, recorded before the first is sent and after the last.
 
-        What stands between the two records after a crash is decided by how the table looks.
-        Where a server can commit DDL together with a record, each step is recorded by itself.
+        What stands between the two records after a crash is decided by how the table looks. The
+        second may be written along with the first of the next table, or by `settle`. Where a
+        server can commit DDL together with a record, each step is recorded by itself.
 
         Args:
             known: the clauses that have a row already.
@@ -61,24 +65,40 @@ class Sender:
         if self.dialect.transactional_ddl:
             yield record
             return
-        ledger = self.lease.ledger
-        ledger.begin_clauses(
-            self.connection,
-            *self.run,
-            numbers,
-            table,
-            token=self.token,
-            connection_id=self.session,
-            known=known,
-        )
+        with self.dialect.transaction(self.connection) if self.unrecorded else nullcontext():
+            self._record()
+            self.lease.ledger.begin_clauses(
+                self.connection,
+                *self.run,
+                numbers,
+                table,
+                token=self.token,
+                connection_id=self.session,
+                known=known,
+            )
+        self.unrecorded.clear()
         try:
             yield record
         finally:
-            # A session that is lost cannot tell any more: then the looks decide, as after a crash.
-            if not self.connection.invalidated:
-                ledger.ran_clauses(self.connection, *self.run, record.sent, table)
-                unsent = [number for number in numbers if number not in record.begun]
-                ledger.unsent_clauses(self.connection, *self.run, unsent, table)
+            self.unrecorded[table] = record.sent
+            if unsent := [number for number in numbers if number not in record.begun]:
+                self.settle()
+                if not self.connection.invalidated:
+                    ledger = self.lease.ledger
+                    ledger.unsent_clauses(self.connection, *self.run, unsent, table)
+
+    def settle(self) -> None:
+        """Record what has not been recorded yet; to be called when no other table follows.
+
+        A session that is lost cannot tell any more: then the looks decide, as after a crash.
+        """
+        if self.unrecorded and not self.connection.invalidated:
+            self._record()
+            self.unrecorded.clear()
+
+    def _record(self) -> None:
+        for table, sent in self.unrecorded.items():
+            self.lease.ledger.ran_clauses(self.connection, *self.run, sent, table)
 
     def structure(
         self, record: Record, table: str, numbers: Sequence[int], statements: Sequence[Statement]
