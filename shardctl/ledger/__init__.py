@@ -12,14 +12,6 @@ from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
-    BackfillRow,
-    ClauseRow,
-    Direction,
-    FamilyRow,
-    How,
-    MonthRow,
-    Origin,
-    Run,
     backfills,
     begun_tokens,
     families,
@@ -32,6 +24,16 @@ from shardctl.ledger.rows import (
     unfinished,
 )
 from shardctl.ledger.schema import VERSION, ensure, version
+from shardctl.ledger.values import (
+    BackfillRow,
+    ClauseRow,
+    Direction,
+    FamilyRow,
+    How,
+    MonthRow,
+    Origin,
+    Run,
+)
 from shardctl.ledger.worker import WorkerLeases
 from shardctl.ledger.write import Ledger
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from shardctl.ledger import schema
-from shardctl.ledger.rows import ClauseRow, clause_rows
+from shardctl.ledger.rows import clause_rows
+from shardctl.ledger.values import ClauseRow
 
 
 @dataclass(frozen=True, slots=True)

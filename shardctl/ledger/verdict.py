@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from shardctl.ledger import schema
 from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.rows import Direction
+from shardctl.ledger.values import Direction
 
 
 @dataclass(frozen=True, slots=True)

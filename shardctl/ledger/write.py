@@ -23,7 +23,7 @@ from shardctl.family import Family
 from shardctl.ledger import schema
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.encode import clauses_to_text, position_to_text, states_to_text
-from shardctl.ledger.rows import Direction, Origin
+from shardctl.ledger.values import Direction, Origin
 from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure

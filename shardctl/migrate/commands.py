@@ -21,10 +21,11 @@ from shardctl.errors import ConfigError, PlanChanged, ShardctlError
 from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
-from shardctl.migrate.environment import ATTRIBUTE, Request
+from shardctl.migrate.environment import ATTRIBUTE
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.script import script as written
 from shardctl.migrate.plan.values import Plan
+from shardctl.migrate.request import Request
 from shardctl.migrate.site import opened
 from shardctl.migrate.work import Outcome
 from shardctl.report import Note, Report, silent

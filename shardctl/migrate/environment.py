@@ -8,68 +8,37 @@ from __future__ import annotations
 
 import logging
 import logging.config
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
-from alembic.script import Script
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import MetaData
 
 from shardctl import lock
 from shardctl.catalog import rosters
-from shardctl.config import FILE, Config, load
+from shardctl.config import FILE, load
 from shardctl.errors import Destructive, Refused, ShardctlError
-from shardctl.ledger import Direction, Run
+from shardctl.ledger import Direction
 from shardctl.migrate.capture import op_as_before
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
-from shardctl.migrate.course import Course, course_of
+from shardctl.migrate.course import course_of
 from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.online.ready import ready
-from shardctl.migrate.patience.restraint import DEFAULT, Restraint, restraint_of
+from shardctl.migrate.patience.restraint import restraint_of
 from shardctl.migrate.plan.agreement import agree, confined_by
 from shardctl.migrate.plan.values import Plan
+from shardctl.migrate.request import Request
+from shardctl.migrate.revisions import Paused, Steps, absolute, stepped
 from shardctl.migrate.site import Site, opened
-from shardctl.migrate.unfinished import refuse_others, unstamped
-from shardctl.migrate.walk import Walk, walking
-from shardctl.migrate.work import Outcome, Revision
-from shardctl.report import Event, Note, Progress, Report, Step
+from shardctl.migrate.walk import walking
+from shardctl.report import Event, Note, Progress, Step
 
 ATTRIBUTE = "shardctl"
 """Under this name an Alembic Config carries the `Request` of shardctl's own commands."""
-
-Steps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a command of shardctl asks of the environment.
-
-    Attributes:
-        restraint: how the command holds back for those who use the tables.
-        course: how far it goes, and how fast.
-        target: the revision to go to, as it was asked for.
-        agreed: the plan that must hold, and beyond which nothing is run; None: there is none.
-        spelled: whether the plan of a dry run is to have its statements, for each table.
-        outcomes: filled with what became of each revision, in order.
-        plans: filled with the plan of a dry run.
-    """
-
-    config: Config
-    report: Report
-    dry_run: bool = False
-    allow_destructive: bool = False
-    restraint: Restraint = DEFAULT
-    course: Course = DEFAULT_COURSE
-    target: str = ""
-    agreed: Plan | None = None
-    spelled: bool = False
-    outcomes: list[Outcome] = field(default_factory=list)
-    plans: list[Plan] = field(default_factory=list)
 
 
 def run(context: Any, target_metadata: MetaData | None = None, **options: Any) -> None:
@@ -137,11 +106,11 @@ def _run(
                     confined=confined,
                     course=request.course,
                 ) as walk:
-                    migration._migrations_fn = lambda heads, migration: _steps(
+                    migration._migrations_fn = lambda heads, migration: stepped(
                         command, inner, heads, migration, walk, request
                     )
                     # Alembic moves the version after each step that does not raise.
-                    with suppress(_Paused), op_as_before():
+                    with suppress(Paused), op_as_before():
                         context.run_migrations()
                 for roster in site.rosters().values():
                     if roster.template:
@@ -172,120 +141,9 @@ def _plan(
         course=request.course if request.dry_run else DEFAULT_COURSE,
         spelled=request.spelled,
     ) as walk:
-        for step in _steps(command, inner, heads, migration, walk, asked):
+        for step in stepped(command, inner, heads, migration, walk, asked):
             step.migration_fn()
-        return walk.plan(direction, _absolute(request.target, walk), heads, warnings)
-
-
-def _absolute(target: str, walk: Walk) -> str:
-    """A target that means the same from wherever one stands: +1 does not."""
-    relative = re.search(r"[+-][0-9]+$", target) is not None
-    return walk.foreseen[-1].revision.id if relative and walk.foreseen else target
-
-
-def _steps(
-    command: str,
-    inner: Steps,
-    heads: tuple[str, ...],
-    migration: MigrationContext,
-    walk: Walk,
-    request: Request,
-) -> Iterator[MigrationStep]:
-    """Alembic's steps, each made to reach every month.
-
-    The next one is asked for when the version has moved to where the last one leads.
-    """
-    runs, through = unstamped(walk.site, heads)
-    for run in through:
-        walk.finish(run.revision, run.direction, heads)
-    if command == "downgrade":
-        runs, begun = _undone_first(runs, heads, migration, walk, request)
-        begun += sum(run.direction == "down" for run in through)
-        steps = _further_down(begun, inner, heads, migration)
-    else:
-        steps = list(inner(heads, migration))
-    moving = [step for step in steps if isinstance(step, RevisionStep)]
-    if moving or command == "upgrade":
-        refuse_others(runs, _revision(moving[0]) if moving else None)
-    for step in steps:
-        if isinstance(step, RevisionStep):
-            revision = _revision(step)
-            function = step.migration_fn
-
-            def carry_out(
-                revision: Revision = revision,
-                function: Callable[..., None] = function,
-                **words: Any,
-            ) -> None:
-                _went(request, walk.step(revision, lambda: function(**words)))
-
-            carry_out.__name__ = step.name  # by which Alembic's log calls it
-            step.migration_fn = carry_out
-            yield step
-            walk.finish(revision.id, revision.direction, migration.get_current_heads())
-        else:
-            yield step
-
-
-class _Paused(Exception):
-    """A revision was left unfinished by the user's wish: nothing after it may begin."""
-
-
-def _went(request: Request, outcome: Outcome) -> None:
-    request.outcomes.append(outcome)
-    if outcome.waiting:
-        raise _Paused
-
-
-def _further_down(
-    begun: int, inner: Steps, heads: tuple[str, ...], migration: MigrationContext
-) -> list[MigrationStep]:
-    """Alembic's steps of a downgrade, after the first of a relative target such as -2 were done."""
-    target = str(migration.opts.get("destination_rev", ""))
-    script = migration.environment_context.script if migration.environment_context else None
-    if not begun or script is None or not re.fullmatch(r"-\d+", target):
-        return list(inner(heads, migration))
-    left = int(target.removeprefix("-")) - begun
-    if left <= 0:
-        return []
-    return list(script._downgrade_revs(f"-{left}", heads))  # type: ignore[arg-type]
-
-
-def _undone_first(
-    runs: tuple[Run, ...],
-    heads: tuple[str, ...],
-    migration: MigrationContext,
-    walk: Walk,
-    request: Request,
-) -> tuple[tuple[Run, ...], int]:
-    """Undo a revision that did not come to its end; the runs that are left, and how many were not.
-
-    Undoing one counts as the first step of a relative target, such as -1.
-    """
-    script = migration.environment_context.script if migration.environment_context else None
-    undone = set[str]()
-    for run in runs:
-        if run.direction == "down" or script is None:
-            continue
-        found = script.get_revision(run.revision)
-        if found is None:
-            raise Refused(
-                f"revision {run.revision} is unfinished, but its file is gone: restore it"
-            )
-        revision = _revision_of(found, "down")
-        _went(request, walk.undo(run, revision, found.module.downgrade))
-        walk.finish(revision.id, "down", heads)
-        undone.add(run.revision)
-    return tuple(run for run in runs if run.revision not in undone), len(undone)
-
-
-def _revision(step: RevisionStep) -> Revision:
-    return _revision_of(step.revision, "up" if step.is_upgrade else "down")
-
-
-def _revision_of(script: Script, direction: Direction) -> Revision:
-    source = Path(script.path).read_text(encoding="utf-8")
-    return Revision(script.revision, direction, script.doc or "", source)
+        return walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:

@@ -1,0 +1,177 @@
+"""The statements that write rows of clauses, each for so many clauses, built once.
+
+There are two for each month, and building one takes longer than MySQL takes to carry it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Insert,
+    Update,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    literal,
+    null,
+    select,
+    union_all,
+    update,
+)
+
+from shardctl.ledger import schema
+from shardctl.ledger.clock import utc_now
+from shardctl.ledger.values import Direction
+
+
+def key(revision: str, direction: Direction, table: str) -> dict[str, Any]:
+    """The clauses of a run on a table."""
+    return {"of_revision": revision, "of_direction": direction, "of_table": table}
+
+
+def numbered(numbers: Collection[int]) -> dict[str, Any]:
+    """Those of some numbers."""
+    return {f"n{at}": number for at, number in enumerate(numbers)}
+
+
+def took(each: Sequence[tuple[float | None, str | None]]) -> dict[str, Any]:
+    """For each clause how long its statement took, and the statement."""
+    found: dict[str, Any] = {}
+    for at, (seconds, statement) in enumerate(each):
+        found |= {f"s{at}": seconds, f"q{at}": statement}
+    return found
+
+
+def _which(count: int) -> ColumnElement[bool]:
+    clause = schema.clause.c
+    return (
+        (clause.revision == bindparam("of_revision"))
+        & (clause.direction == bindparam("of_direction"))
+        & (clause.table_name == bindparam("of_table"))
+        & clause.n.in_([bindparam(f"n{at}") for at in range(count)])
+    )
+
+
+def _ours() -> ColumnElement[bool]:
+    lock = schema.lock.c
+    return (lock.name == schema.LOCK) & (lock.fence == bindparam("fence")) & lock.held
+
+
+def _held() -> ColumnElement[bool]:
+    return exists(select(literal(1)).select_from(schema.lock).where(_ours()))
+
+
+def _inserted(count: int, values: dict[str, ColumnElement[Any]]) -> Insert:
+    key = {
+        "revision": bindparam("of_revision", type_=schema.clause.c.revision.type),
+        "direction": bindparam("of_direction", type_=schema.clause.c.direction.type),
+        "table_name": bindparam("of_table", type_=schema.clause.c.table_name.type),
+    }
+    rows = [
+        select(*key.values(), bindparam(f"n{at}", type_=schema.clause.c.n.type), *values.values())
+        .select_from(schema.lock)
+        .where(_ours())
+        for at in range(count)
+    ]
+    return insert(schema.clause).from_select([*key, "n", *values], union_all(*rows))
+
+
+@cache
+def known(count: int) -> Any:
+    """Which of them have a row."""
+    return select(schema.clause.c.n).where(_which(count))
+
+
+@cache
+def begin(count: int) -> Insert:
+    """New rows of clauses that are about to be sent."""
+    columns = schema.clause.c
+    return _inserted(
+        count,
+        {
+            "token": bindparam("new_token", type_=columns.token.type),
+            "connection_id": bindparam("new_connection_id", type_=columns.connection_id.type),
+            "begun_at": utc_now(),
+        },
+    )
+
+
+@cache
+def begin_again(count: int) -> Update:
+    """The same of clauses that have a row."""
+    unknown = ("how", "done_at", "seconds", "row_count", "statement", "words")
+    nothing = dict.fromkeys(unknown, null())
+    return (
+        update(schema.clause)
+        .where(_which(count), _held())
+        .values(
+            token=bindparam("new_token"),
+            connection_id=bindparam("new_connection_id"),
+            begun_at=utc_now(),
+            **nothing,
+        )
+    )
+
+
+@cache
+def done(count: int) -> Update:
+    """They have taken effect."""
+    columns = schema.clause.c
+
+    def each(prefix: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        values = [
+            (columns.n == bindparam(f"n{at}"), bindparam(f"{prefix}{at}", type_=column.type))
+            for at in range(count)
+        ]
+        return case(*values)
+
+    return (
+        update(schema.clause)
+        .where(_which(count), _held())
+        .values(
+            how=bindparam("new_how"),
+            done_at=utc_now(),
+            seconds=each("s", columns.seconds),
+            row_count=bindparam("new_rows"),
+            statement=each("q", columns.statement),
+            words=null(),
+        )
+    )
+
+
+@cache
+def done_at_once(count: int) -> Insert:
+    """The same of clauses that had no row."""
+    columns = schema.clause.c
+    return _inserted(
+        count,
+        {
+            "how": bindparam("new_how", type_=columns.how.type),
+            "token": bindparam("new_token", type_=columns.token.type),
+            "begun_at": utc_now(),
+            "done_at": utc_now(),
+            "seconds": bindparam("new_seconds", type_=columns.seconds.type),
+            "row_count": bindparam("new_rows", type_=columns.row_count.type),
+            "statement": bindparam("new_statement", type_=columns.statement.type),
+        },
+    )
+
+
+@cache
+def forget(count: int) -> Delete:
+    """They were not sent after all."""
+    return delete(schema.clause).where(_which(count), schema.clause.c.done_at.is_(None), _held())
+
+
+@cache
+def ended(count: int) -> Update:
+    """They were ended from outside, without effect."""
+    unfinished = schema.clause.c.done_at.is_(None)
+    return update(schema.clause).where(_which(count), unfinished, _held()).values(how="ended")
