@@ -101,7 +101,10 @@ def _seconds(entry: Entry) -> str:
 
 def _who(entry: Entry) -> str:
     by = entry.session
-    return f"{by.owner}@{by.host} pid {by.pid} (shardctl {by.command})" if by else ""
+    if by is None:
+        return ""
+    who = f"{by.owner}@{by.host} pid {by.pid}" if by.pid else "hand"
+    return f"{who} (shardctl {by.command})"
 
 
 def _what(entry: Entry) -> str:

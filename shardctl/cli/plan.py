@@ -33,14 +33,17 @@ def plan(
     from shardctl.migrate.plan.saved import save
 
     run = session(context)
-    made = commands.plan(run.config(), target)
+    unwritable = ""
+    try:
+        made = commands.plan(run.config(), target, spelled=out is not None)
+    except Unwritable as error:
+        unwritable = str(error)
+        made = commands.plan(run.config(), target)
     show(run, made, json=json)
     if out is not None:
-        try:
-            save(commands.plan(run.config(), target, spelled=True), out)
-        except Unwritable as error:
-            save(made, out)
-            run.say(f"the saved plan has no statements for 'upgrade --sql --plan': {error}")
+        save(made, out)
+    if unwritable:
+        typer.echo(f"saved without statements for 'upgrade --sql --plan': {unwritable}", err=True)
     if check and made:
         raise typer.Exit(1)
 

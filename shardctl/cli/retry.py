@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,16 +13,19 @@ from shardctl.cli.session import (
     FailFast,
     InWindow,
     Jobs,
+    LetRebuild,
     LockRetries,
     LockWait,
+    LockWaitLong,
     MaxFailures,
+    MaxLag,
     MaxThreadsRunning,
+    OnlineEngine,
+    OnlineFrom,
     RebuildJobs,
+    ReplicaUrls,
     session,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def retry(
@@ -35,6 +38,12 @@ def retry(
     lock_retries: LockRetries = 3,
     window: InWindow = None,
     max_threads_running: MaxThreadsRunning = None,
+    lock_wait_long: LockWaitLong = 60,
+    max_lag: MaxLag = None,
+    replica: ReplicaUrls = None,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
+    let_rebuild: LetRebuild = None,
     jobs: Jobs = 2,
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
@@ -54,7 +63,17 @@ def retry(
         session(context),
         commands.retry,
         allow_destructive=allow_destructive,
-        restraint=restrained(lock_wait, lock_retries, window, max_threads_running),
+        restraint=restrained(
+            lock_wait,
+            lock_retries,
+            window,
+            max_threads_running,
+            max_lag=max_lag,
+            replicas=replica,
+            lock_wait_long=lock_wait_long,
+            online=online,
+            online_from=online_from,
+        ),
         course=steered(
             None,
             None,
@@ -62,6 +81,7 @@ def retry(
             jobs=jobs,
             rebuild_jobs=rebuild_jobs,
             max_failures=0 if fail_fast else max_failures,
+            let_rebuild=let_rebuild,
         ),
         json=json,
     )

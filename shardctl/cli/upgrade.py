@@ -93,7 +93,11 @@ def upgrade(
         let_rebuild=let_rebuild,
     )
     if sql:
-        run.say(commands.script(run.config(), target or "head", saved=agreed).rstrip())
+        if only or except_:
+            raise typer.BadParameter("--sql writes all months; leave --only and --except out")
+        allowed, to = allow_destructive, target or "head"
+        text = commands.script(run.config(), to, saved=agreed, allow_destructive=allowed)
+        run.say(text.rstrip())
         return
     if dry_run:
         to = target or (agreed.target if agreed else "head")

@@ -17,7 +17,7 @@ from alembic.util import CommandError
 
 from shardctl import ledger
 from shardctl.config import Config
-from shardctl.errors import ConfigError, PlanChanged, ShardctlError
+from shardctl.errors import ConfigError, Destructive, PlanChanged, ShardctlError
 from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
@@ -71,19 +71,33 @@ def plan(
     return found
 
 
-def script(config: Config, target: str = "head", *, saved: Plan | None = None) -> str:
+def script(
+    config: Config,
+    target: str = "head",
+    *,
+    saved: Plan | None = None,
+    allow_destructive: bool = False,
+) -> str:
     """What `upgrade` would do as one file of SQL, to be reviewed and run without shardctl.
 
     Args:
         target: a revision, `head`, or relative such as `+1`.
         saved: a plan that was saved: then no database is asked, and the target is the plan's.
+        allow_destructive: write what lint calls destructive, too.
 
     Raises:
+        Destructive: it is, and that is not allowed.
         Refused: something stands against it.
         Unwritable: a statement cannot be written beforehand.
         ConfigError: there is no such revision, or no Alembic environment.
     """
     made = plan(config, target, spelled=True) if saved is None else saved
+    if made.destructive and not allow_destructive:
+        lost = "; ".join(made.destructive)
+        raise Destructive(
+            f"it is destructive: {lost}. Nothing was written; if that is what you want, say "
+            "--allow-destructive"
+        )
     return written(made, config.families, config.timezone)
 
 

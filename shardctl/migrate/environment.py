@@ -143,7 +143,10 @@ def _plan(
     ) as walk:
         for step in stepped(command, inner, heads, migration, walk, asked):
             step.migration_fn()
-        return walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
+        made = walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
+    findings = (finding for outcome in asked.outcomes for finding in outcome.findings)
+    lost = tuple(each.message for each in findings if each.severity == "destructive")
+    return replace(made, destructive=lost)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:

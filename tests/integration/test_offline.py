@@ -173,6 +173,21 @@ def test_what_cannot_be_known_beforehand_is_refused(tmp_path: Path, server_url: 
     assert (column.type, column.comment) == ("int", "what it is")
 
 
+def test_what_is_destructive_is_written_only_when_that_is_allowed(
+    project: Project, run_cli: RunCli
+) -> None:
+    project.revision("r3", 'op.drop_column("t_order", "user_id")')
+    assert run_cli("plan", "--out", "plan.json", cwd=project.folder).returncode == 0
+    for further in ((), ("--plan", "plan.json")):
+        refused = run_cli("upgrade", "--sql", *further, cwd=project.folder)
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert "user_id" in refused.stderr
+        allowed = run_cli("upgrade", "--sql", "--allow-destructive", *further, cwd=project.folder)
+        assert "DROP COLUMN" in allowed.stdout
+    some = run_cli("upgrade", "--sql", "--only", "202001", cwd=project.folder)
+    assert some.returncode == 2
+
+
 def test_verify_names_what_is_not_as_it_should_be(project: Project, run_cli: RunCli) -> None:
     project.upgrade()
     assert verify(project.config).problems == ()

@@ -336,6 +336,10 @@ def test_the_command_checks_saves_and_runs(project: Project, run_cli: RunCli) ->
     shown, kept = json.loads(document), json.loads((project.folder / "plan.json").read_text())
     for each in (shown, kept):
         del each["made_at"], each["digest"]
+        for revision in each["revisions"]:  # what is to be sent is for the file alone
+            del revision["text"]
+            for table in revision["tables"]:
+                del table["statements"]
     assert (code, shown) == (0, kept)
     assert run("upgrade", "other", "--plan", "plan.json")[0] == 3
     assert run("upgrade", "--plan", "plan.json", "--quiet") == (0, "")

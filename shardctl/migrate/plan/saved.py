@@ -89,6 +89,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "server": plan.server,
         "row_version_limit": plan.version_limit,
         "warnings": list(plan.warnings),
+        "destructive": list(plan.destructive),
         "revisions": [_revision_to_data(revision) for revision in plan.revisions],
         "tables": [
             {
@@ -156,6 +157,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         tables={one["table"]: _table(one, structures) for one in data["tables"]},
         warnings=tuple(data["warnings"]),
         made_at=datetime.fromisoformat(data["made_at"]),
+        destructive=tuple(data["destructive"]),
     )
 
 

@@ -134,6 +134,7 @@ class Plan:
         version_limit: how many row versions the server allows a table; None: it has none.
         tables: all tables that the revisions reach, by name.
         warnings: what is to be known beforehand.
+        destructive: what of it wants --allow-destructive.
         made_at: in UTC.
     """
 
@@ -146,6 +147,7 @@ class Plan:
     tables: Mapping[str, PlannedTable]
     warnings: tuple[str, ...]
     made_at: datetime
+    destructive: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

@@ -109,7 +109,12 @@ def once_free(revision: Revision) -> str:
 
 
 def _give_up(revision: Revision) -> str:
-    return ", or give it up with 'shardctl downgrade -1'" if revision.direction == "up" else ""
+    if revision.direction == "down":
+        return ""
+    return (
+        ", or give it up with 'shardctl downgrade -1'; for single months there are "
+        "'shardctl retry --failed' and 'shardctl skip'"
+    )
 
 
 def refused(where: str, step: Step, revision: Revision, words: str) -> str:
