@@ -34,7 +34,8 @@ ENOUGH = 4 * 2**30
 
 LONGEST = (
     *("test_store_storm", "test_kill", "test_mint", "test_every_op", "test_two_roads_migrated"),
-    *("test_patience", "test_steps", "test_kill_lifecycle", "test_packaging", "test_gene_fuzz"),
+    *("test_plan", "test_patience", "test_steps", "test_kill_lifecycle", "test_packaging"),
+    *("test_gene_fuzz", "test_kill_server", "test_backfill", "test_online", "test_lint"),
 )
 """They begin, so that in the end no process is at a long test while the others have none."""
 
