@@ -79,8 +79,13 @@ def backfill(
         chunk: how many rows of the table, changed or not, a chunk goes through.
 
     Raises:
+        TypeError: `set_` is no mapping.
         ValueError: nothing is to be set, or `chunk` is no positive number.
     """
+    if not isinstance(set_, Mapping):
+        raise TypeError(
+            f'backfill of {table}: set_ is a mapping, such as {{"price": "coin * 100"}}'
+        )
     if not set_:
         raise ValueError(f"backfill of {table}: set_ is empty, so there is nothing to change")
     if type(chunk) is not int or chunk < 1:

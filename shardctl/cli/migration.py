@@ -57,7 +57,9 @@ def migrate(
             report=report,
         )
     totals = _totals(done, events)
-    run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals))
+    down = any(outcome.revision.direction == "down" for outcome in done.outcomes)
+    way = "downgrade" if down else "upgrade"
+    run.say(as_json({"event": "result"} | totals, indent=None) if json else _text(totals, way))
 
 
 def restrained(
@@ -126,7 +128,7 @@ def _totals(done: Migration, events: Sequence[Event]) -> dict[str, int]:
     }
 
 
-def _text(totals: dict[str, int]) -> str:
+def _text(totals: dict[str, int], way: str) -> str:
     if not totals["revisions"]:
         return "nothing to do"
     made = f"{count(totals['changes'], 'change')} made on {count(totals['tables'], 'table')}"
@@ -134,4 +136,4 @@ def _text(totals: dict[str, int]) -> str:
     done = f"{count(totals['revisions'], 'revision')}: {made}{found}"
     if not totals["waiting"]:
         return done
-    return f"{done}; {count(totals['waiting'], 'month')} waiting: run upgrade to go on"
+    return f"{done}; {count(totals['waiting'], 'month')} waiting: run {way} to go on"

@@ -93,8 +93,10 @@ def upgrade(
         let_rebuild=let_rebuild,
     )
     if sql:
-        if only or except_:
-            raise typer.BadParameter("--sql writes all months; leave --only and --except out")
+        if only or except_ or pause_after or json:
+            raise typer.BadParameter(
+                "--sql writes all months: leave --only, --except, --pause-after and --json out"
+            )
         allowed, to = allow_destructive, target or "head"
         text = commands.script(run.config(), to, saved=agreed, allow_destructive=allowed)
         run.say(text.rstrip())

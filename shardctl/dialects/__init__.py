@@ -124,6 +124,10 @@ def _reached(engine: Engine) -> Iterator[Connection]:
         where = engine.url.set(query={}).render_as_string(hide_password=True)
         words = ": ".join(filter(None, (Dialect.words(error), errors.advice(error))))
         raise DatabaseUnavailable(f"cannot connect to {where}: {words}") from error
+    except TypeError as error:  # what stands behind the ? is handed to the driver as it is
+        raise ConfigError(
+            f"database url: the driver does not take what it says: {error}"
+        ) from error
     try:
         yield connection
     finally:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
 from shardctl import ledger
-from shardctl.errors import StepFailed
+from shardctl.errors import ConfigError, StepFailed
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.books import Books
@@ -29,6 +29,7 @@ from shardctl.migrate.plan.look_ahead import LookAhead
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
+from shardctl.migrate.selection import NONE
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
 
@@ -95,6 +96,7 @@ class Walk:
         lessons = lessons_of(prepared.clauses, prepared.states)
         unsettled = frozenset[str]() if self.lease else frozenset(self.ahead.foresight.met)
         works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        self._refuse_unknown_months(works)
         findings = self._judged(prepared, works, unsettled)
         steps = Steps(
             self.preparer.scratch,
@@ -151,6 +153,20 @@ class Walk:
         )
         dry_run = self.lease is None
         return judged(subject, site.report, allowed=self.destructive, dry_run=dry_run)
+
+    def _refuse_unknown_months(self, works: Sequence[Work]) -> None:
+        """Refuse months of which none is there: a slip of the pen would look like success.
+
+        Raises:
+            ConfigError: there is none of those that are to be reached, or let be rebuilt.
+        """
+        months = [work.member.month for work in works if work.member.month]
+        course = self.course
+        if months and course.months.only and not any(m in course.months for m in months):
+            raise ConfigError("only: there is none of these months")
+        wanted = course.let_rebuild
+        if months and wanted != NONE and not any(m in wanted for m in months):
+            raise ConfigError("let-rebuild: there is none of these months")
 
     def _failed(self, revision: Revision) -> frozenset[str]:
         rows = ledger.rows_of(self.site.connection, revision.id, revision.direction)

@@ -122,7 +122,7 @@ def work_of(
     if confined is not None:
         segment = [number for number in segment if number in confined.get(member.table, ())]
     structural = [number for number in segment if not clauses[number].data]
-    had = locate(lesson, member.table, live, recorded) if lesson and structural else frozenset()
+    had = _had(lesson, member, clauses, live, recorded) if lesson and structural else frozenset()
     template = bool(member.family) and member.month is None
     todo = [
         number
@@ -131,6 +131,19 @@ def work_of(
     ]
     found = [number for number in structural if number in had and number not in recorded]
     return Work(member, tuple(todo), tuple(found))
+
+
+def _had(
+    lesson: Lesson,
+    member: Member,
+    clauses: Sequence[Clause],
+    live: Details,
+    recorded: frozenset[int],
+) -> frozenset[int]:
+    if live and all(clauses[number].presence == "create" for number in lesson.clauses):
+        # A table that is there is not made; in what it is unlike, `status` tells.
+        return frozenset(lesson.clauses)
+    return locate(lesson, member.table, live, recorded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -485,3 +485,13 @@ def test_the_command_tells_what_differs(project: Project, run_cli: RunCli) -> No
     wrong = run_cli("adopt", "t_nothing", cwd=project.folder)
     assert (wrong.returncode, wrong.stdout) == (3, "")
     assert wrong.stderr.startswith("error: there is no month of t_nothing")
+
+
+def test_below_the_baseline_there_is_a_way_back_up(project: Project) -> None:
+    adopt(project.config, "t_order", now=NOW)
+    before = project.structures(*project.tables())
+    project.downgrade("base")
+    assert project.version() is None
+    (outcome,) = project.upgrade().outcomes
+    assert not any(outcome.ran.values())
+    assert project.structures(*project.tables()) == before

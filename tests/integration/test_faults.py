@@ -166,7 +166,7 @@ def test_an_upgrade_whose_session_is_killed_says_so_and_the_next_goes_on(
     project: Project, nursery: Nursery, run_cli: RunCli, killed: str
 ) -> None:
     with read_by_another(project, MIDDLE) as reader:
-        with started(nursery, project, "upgrade", "--lock-wait", "60") as process:
+        with started(nursery, project, "upgrade", "--lock-wait", "60", "--jobs", "1") as process:
             until(lambda: waiting(project))
             at_work = waiting(project)
             others = [each for each in sessions(project) if each not in (reader, *at_work)]

@@ -390,6 +390,21 @@ def test_ctrl_c_lets_the_statement_under_way_finish_and_stops(
     assert coins(project) == [1, 1, 1]
 
 
+def test_a_service_manager_stops_it_like_ctrl_c(project: Project, nursery: Nursery) -> None:
+    update = "UPDATE t_order SET coin = coin + 1 + 0 * GET_LOCK(DATABASE(), 60)"
+    project.revision("r1", f'op.execute("{update}")')
+    with project.connect() as holder:
+        holder.exec_driver_sql("SELECT GET_LOCK(DATABASE(), 0)")
+        with started(nursery, project, "upgrade", "--jobs", "1") as process:
+            said = process.streams / "out"
+            until(lambda: process.poll() is not None or in_state(project, "User lock"))
+            process.send_signal(signal.SIGTERM)
+            until(lambda: process.poll() is not None or "once more ends it" in said.read_text())
+            holder.exec_driver_sql("SELECT RELEASE_LOCK(DATABASE())")
+            assert ended(process)[0] == 130
+    assert coins(project) == [1, 0, 0]
+
+
 def test_a_second_ctrl_c_ends_the_statement_on_the_server(
     project: Project, nursery: Nursery
 ) -> None:

@@ -18,7 +18,7 @@ from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.selection import Selection
 from shardctl.migrate.waves import WAVES
 from shardctl.month import Month
-from shardctl.report import Event, Step, TableDone
+from shardctl.report import Event, Note, Step, TableDone
 from tests.blocking import read_by_another
 from tests.conftest import RunCli
 from tests.nursery import Nursery
@@ -140,9 +140,11 @@ def test_where_the_coldest_month_is_locked_another_is_the_canary(on_server: Proj
     twice(project, SECOND)
     project.revision("r1", ADD_UNIQUE)
     once = Restraint(lock_wait=1, lock_retries=0)
+    events: list[Event] = []
     with read_by_another(project, COLDEST), pytest.raises(StepFailed, match=f"^{SECOND}: "):
-        commands.upgrade(project.config, restraint=once, course=ALONE)
+        commands.upgrade(project.config, restraint=once, course=ALONE, report=events.append)
     assert having(project) == {"t_order", NEXT}
+    assert Note(f"{COLDEST} stays locked: {SECOND} is the canary in its place") in events
 
 
 # -- several at once -----------------------------------------------------------------------------
@@ -300,6 +302,25 @@ def test_without_a_month_that_has_rows_there_is_no_canary_to_pause_after(
     project.revision("r1", ADD_COLUMN)
     (outcome,) = commands.upgrade(project.config, course=Course(pause_after="canary")).outcomes
     assert outcome.waiting == (EMPTY,)
+
+
+def test_months_of_which_none_is_there_are_a_slip_of_the_pen(
+    project: Project, run_cli: RunCli
+) -> None:
+    project.revision("r1", ADD_COLUMN)
+    for option in ("--only", "--let-rebuild"):
+        refused = run_cli("upgrade", option, "202501", cwd=project.folder)
+        assert refused.returncode == 2
+        assert "there is none of these months" in refused.stderr
+    assert having(project) == set()
+
+
+def test_a_downgrade_that_pauses_says_how_to_go_on(project: Project, run_cli: RunCli) -> None:
+    project.revision("r1", ADD_COLUMN, 'op.drop_column("t_order", "room_id")')
+    project.upgrade()
+    words = ("downgrade", "base", "--allow-destructive", "--pause-after", "canary")
+    paused = run_cli(*words, cwd=project.folder)
+    assert paused.stdout.splitlines()[-1].endswith("4 months waiting: run downgrade to go on")
 
 
 def test_what_follows_on_another_table_waits_for_all_months(project: Project) -> None:

@@ -70,7 +70,7 @@ class MySQL(Dialect):
         return text.definition(connection, table)
 
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
-        return read.sizes(connection, tables)
+        return read.sizes(connection, self.server, tables)
 
     def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
         return usage.has(connection, self.server, query, seconds)

@@ -41,11 +41,14 @@ def table_names(connection: Connection) -> tuple[str, ...]:
     return tuple(sorted(connection.exec_driver_sql(query).scalars()))
 
 
-def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:
+def sizes(connection: Connection, server: Server, tables: Collection[str]) -> dict[str, Size]:
     """Rows and bytes (data and indexes) of each table, by the server's statistics.
 
-    MySQL keeps them for information_schema_stats_expiry, a day by default.
+    MySQL would tell those of yesterday, which it keeps for information_schema_stats_expiry: a
+    month that was empty then is a big one now.
     """
+    if not server.is_mariadb:
+        connection.exec_driver_sql("SET SESSION information_schema_stats_expiry = 0")
     found = rows(
         connection,
         tables,

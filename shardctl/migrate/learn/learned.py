@@ -76,6 +76,10 @@ def learn(clauses: Sequence[Clause], scratch: Scratch) -> Learned:
     shown: list[str] = []
     for number, clause in enumerate(in_parts(clauses, scratch)):
         concerned = [name for name in (clause.table, clause.renamed_from) if name]
+        if clause.presence == "create" and clause.table not in states:
+            # The table may be there already, made by hand or before a stamp: then what it is to
+            # be like is learned beside it, and it is compared with that.
+            scratch.forget(clause.table)
         for name in concerned:
             states.setdefault(name, [scratch.declared(name)])
             texts.setdefault(name, []).append(scratch.definition(name))

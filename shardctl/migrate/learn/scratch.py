@@ -126,6 +126,12 @@ class Scratch:
             if not self.connection.invalidated:
                 self.dialect.drop(self.connection, [name])
 
+    def forget(self, name: str) -> None:
+        """Begin anew with a table, as if it were not there."""
+        if copy := self._copy_of(name):
+            self.dialect.drop(self.connection, [copy])
+        self.copies[name] = self.known[name] = None
+
     def drop(self) -> None:
         """Remove all copies."""
         self.dialect.drop(self.connection, [copy for copy in self.copies.values() if copy])

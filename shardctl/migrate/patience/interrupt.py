@@ -25,7 +25,7 @@ class Interrupt:
     The first lets the statement under way finish; one that only waits for its table's lock is
     ended, as nothing is lost by that. The second ends the statement on the server. Both are
     found by `check`, which raises KeyboardInterrupt between two statements. The third breaks
-    off where it stands, as Python does by itself.
+    off where it stands, as Python does by itself. SIGTERM counts like Ctrl-C.
 
     Where an application has a handler of its own, or runs us in another thread, that stays.
     """
@@ -54,6 +54,8 @@ class Interrupt:
         if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._thread.start()
             self._handler = signal.signal(signal.SIGINT, self._press)
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a service manager's Ctrl-C
+                signal.signal(signal.SIGTERM, self._press)
         return self
 
     def __exit__(
@@ -62,6 +64,8 @@ class Interrupt:
         """Ctrl-C is as it was; one that came during the last statement counts."""
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
+            if signal.getsignal(signal.SIGTERM) == self._press:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if kind is None:
             self.check()
         if self._thread.is_alive():

@@ -39,7 +39,7 @@ from shardctl.migrate.work import (
     segments,
     work_of,
 )
-from shardctl.report import Finished, Started
+from shardctl.report import Finished, Note, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,15 @@ class Application:
             while coming and not self._is_behind_pause(coming[0]):
                 wave = coming.popleft()
                 turn = partial(turns.take, False)
-                if not wave.fails_fast:
+                if not wave.fails_fast or self.course.failed_only:
                     turn = partial(failures.counted, turn)
                 done = crew.through(wave.members, turn)
                 works += done
                 if wave.name == "canary" and done[0].locked and coming:
                     # It has its second turn in the end; another is to go before the others.
-                    coming.extendleft(reversed(self._waves(table, coming.popleft().members)))
+                    again = self._waves(table, coming.popleft().members)
+                    coming.extendleft(reversed(again))
+                    self._tell_canary(wave, again[0])
             locked = [work.member for work in works if work.locked]
             late = crew.through(locked, partial(failures.counted, partial(turns.take, True)))
         if still := [work.locked for work in late if work.locked]:
@@ -127,6 +129,11 @@ class Application:
         left = [member for member in members if member not in reached]
         wanting = self._wanting(table, numbers, left, self._rows()) if left else []
         return works + late, tuple(work.member for work in wanting)
+
+    def _tell_canary(self, locked: Wave, other: Wave) -> None:
+        if other.name == "canary":
+            tables = f"{locked.members[0].table} stays locked: {other.members[0].table}"
+            self.site.report(Note(f"{tables} is the canary in its place"))
 
     def _is_meant(self, member: Member) -> bool:
         named = self.only is None or member.table in self.only

@@ -139,7 +139,7 @@ class Attempts:
                     by_tool.alter, tool, alteration, sender, member, table, step, needed
                 )
                 carried_out = replace(step, algorithm=Algorithm(tool.engine))
-                statement = alteration.joined(member.table, None).sql
+                statement = f"{tool.engine}: {alteration.joined(member.table, None).sql}"
                 seconds = sender.recorded(record, step.numbers, statement, alter)
                 return seconds, carried_out
             statements = self._statements(sender.connection, member, step)

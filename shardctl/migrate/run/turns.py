@@ -16,7 +16,7 @@ from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.steps import Steps, stretches
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.run.attempt import Attempts
-from shardctl.migrate.run.failure import MonthFailed
+from shardctl.migrate.run.failure import ONCE_CONNECTED, MonthFailed, broke_off, said
 from shardctl.migrate.run.held import LATER
 from shardctl.migrate.run.looks import Looks
 from shardctl.migrate.run.send import Record, Sender
@@ -57,6 +57,17 @@ class Turns:
             KeyboardInterrupt: Ctrl-C was pressed.
             LockLost: another run took over.
         """
+        try:
+            return self._take(last, sender, member)
+        except DBAPIError as error:
+            dialect, revision = self.attempts.site.database.dialect, self.attempts.revision
+            if not dialect.is_connection_lost(error):
+                raise
+            words, what = dialect.words(error), said(Step(tuple(self.numbers)))
+            told = broke_off(member.table or "database", what, revision, words)
+            raise MonthFailed(told, ONCE_CONNECTED, lost=True) from error
+
+    def _take(self, last: bool, sender: Sender, member: Member) -> Work:
         rows = self._rows(member) if last else self.rows.get(member.table, {})
         live: Details | None = self._look(member) if last else details(self.looks.of(member))
         work = self._work(sender, member, live or Details(), rows)
