@@ -186,6 +186,7 @@ def by_alembic(url: str, tables: Sequence[str], workload: Workload) -> None:
 
 def apart(project: Project, runs: int, seconds: Mapping[str, float]) -> None:
     """What shardctl takes whatever the number of months, and to be loaded."""
+    commands.upgrade(project.config)
     for words in ("--version", "upgrade"):
         begun = time.perf_counter()
         subprocess.run(
