@@ -251,12 +251,12 @@ def _started(flavour: str, binary: str, options: Iterable[str]) -> Iterator[Own]
     """A server on a data directory, a socket and a port of its own."""
     with tempfile.TemporaryDirectory(prefix="shardctl-", ignore_cleanup_errors=True) as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
-        # A MariaDB that starts removes what looks like a temporary table in its tmpdir, another
-        # server's too, which then crashes (ha_maria::drop_table).
+        # A MariaDB that starts, or makes its data directory, removes what looks like a temporary
+        # table in its tmpdir, another server's too, which then crashes (ha_maria::drop_table).
         temporary = Path(folder, "tmp")
         temporary.mkdir()
         with log.open("wb") as output:
-            _install(flavour, binary, data, output)
+            _install(flavour, binary, data, temporary, output)
         port = _free_port()
         command = [
             *_ends_with_us(),
@@ -284,11 +284,12 @@ def _popen(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
 
-def _install(flavour: str, binary: str, data: Path, output: Any) -> None:
+def _install(flavour: str, binary: str, data: Path, temporary: Path, output: Any) -> None:
     if flavour == "mysql":
         command = [*_without_defaults(binary), "--initialize-insecure", f"--datadir={data}"]
     else:
         command = ["mariadb-install-db", "--no-defaults", f"--datadir={data}"]
+        command += [f"--tmpdir={temporary}"]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db"]
     done = subprocess.run([*command, *_user()], stdout=output, stderr=output)
     if done.returncode != 0:
