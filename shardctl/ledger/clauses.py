@@ -39,9 +39,6 @@ class Sent:
 class Clauses(Fenced):
     """Writes of one lease to the rows of clauses.
 
-    The statements are built once for as many clauses as they speak of, since there are two for
-    each month, and building one takes longer than MySQL takes to carry it out.
-
     Attributes:
         token: the mark of the lease's statements.
     """

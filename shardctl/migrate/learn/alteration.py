@@ -63,6 +63,12 @@ class Alteration:
         """
         return self.dialect.alter(table, self.specifications(table), algorithm)
 
+    def statements(self, table: str, algorithm: Algorithm | None) -> tuple[Statement, ...]:
+        """What is sent for a step; a clause by itself of which nothing is demanded is as it is."""
+        if algorithm is None and len(self.clauses) == 1:
+            return self.apart(table)
+        return (self.joined(table, algorithm),)
+
     def specifications(self, table: str) -> tuple[str, ...]:
         """What stands behind ALTER TABLE, where that can be said of all of it."""
         return tuple(one for one in self._specifications(table) if one is not None)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 
 from shardctl.clause import Sql
-from shardctl.migrate.finding import Finding, listed
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.lint.columns import column_of, former, has_default
-from shardctl.migrate.lint.rows import not_told, not_yet, seek
+from shardctl.migrate.lint.rows import seek, told
 from shardctl.migrate.lint.rule import Rule
 from shardctl.migrate.lint.subject import Change, Subject
 from shardctl.structure import Structure
@@ -58,18 +58,17 @@ def _sought(subject: Subject, change: Change, column: str) -> Iterator[Finding]:
 
     sought = seek(subject, change, nulls)
     what = f"column {column} of {change.clause.table} becomes NOT NULL"
-    if sought.having:
-        message = (
-            f"{what}, but is NULL in rows of {listed(sought.having)}: the server refuses it there, "
+    yield from told(
+        ID,
+        "destructive",
+        subject,
+        sought,
+        found=lambda tables: (
+            f"{what}, but is NULL in rows of {tables}: the server refuses it there, "
             "or makes 0 or '' of them; fill them by a data clause before it"
-        )
-        yield Finding(ID, "destructive", message, sought.having)
-    if sought.unseen:
-        message = f"{what}; whether rows are NULL there {not_told(subject, sought.unseen)}"
-        yield Finding(ID, "destructive", message, sought.unseen)
-    if sought.unsettled:
-        message = f"{what}; whether rows are NULL there {not_yet(sought.unsettled)}"
-        yield Finding(ID, "warning", message, sought.unsettled)
+        ),
+        doubt=f"{what}; whether rows are NULL there",
+    )
 
 
 RULE = Rule(ID, _look)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shardctl.migrate.finding import listed
+from shardctl.migrate.finding import Finding, Severity, listed
 from shardctl.migrate.lint.subject import Change, Subject
 from shardctl.structure import Structure
 
@@ -58,6 +58,30 @@ def seek(subject: Subject, change: Change, query: Callable[[str, Structure], str
     return Sought(tuple(sorted(having)), tuple(sorted(unseen)), unsettled)
 
 
+def told(
+    rule: str,
+    severity: Severity,
+    subject: Subject,
+    sought: Sought,
+    *,
+    found: Callable[[str], str],
+    doubt: str,
+) -> Iterator[Finding]:
+    """The findings of a rule that has looked for rows.
+
+    Args:
+        severity: of what was found, and of what could not be looked at.
+        found: what is said of tables with such rows, from their names.
+        doubt: what is said of the others begins with it: what is asked of them.
+    """
+    if sought.having:
+        yield Finding(rule, severity, found(listed(sought.having)), sought.having)
+    if sought.unseen:
+        yield Finding(rule, severity, f"{doubt} {not_told(subject, sought.unseen)}", sought.unseen)
+    if sought.unsettled:
+        yield Finding(rule, "warning", f"{doubt} {_not_yet(sought.unsettled)}", sought.unsettled)
+
+
 def not_told(subject: Subject, unseen: tuple[str, ...]) -> str:
     """What is said of tables in which something was not found out."""
     limits = subject.limits
@@ -67,6 +91,6 @@ def not_told(subject: Subject, unseen: tuple[str, ...]) -> str:
     )
 
 
-def not_yet(unsettled: tuple[str, ...]) -> str:
+def _not_yet(unsettled: tuple[str, ...]) -> str:
     """What is said of tables that other revisions change first."""
     return f"cannot be told of {listed(unsettled)} before earlier revisions have run"

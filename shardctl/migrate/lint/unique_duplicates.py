@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shardctl.migrate.finding import Finding, listed
+from shardctl.migrate.finding import Finding
 from shardctl.migrate.lint.columns import renamed
 from shardctl.migrate.lint.indexes import UNIQUE, called, columns_of, duplicates, is_stricter
-from shardctl.migrate.lint.rows import not_told, not_yet, seek
+from shardctl.migrate.lint.rows import seek, told
 from shardctl.migrate.lint.rule import Rule
 from shardctl.migrate.lint.subject import Change, Subject
 from shardctl.migrate.lint.unique_narrowed import narrowed
@@ -48,18 +48,17 @@ def _sought(subject: Subject, change: Change, index: Index) -> Iterator[Finding]
     )
     columns = ", ".join(columns_of(index))
     what = f"unique index {index.name} of {change.clause.table} on ({columns})"
-    if sought.having:
-        message = (
-            f"{what}: rows of {listed(sought.having)} are equal in it, and the server refuses it "
-            "there; let a data clause before it see to them"
-        )
-        yield Finding(ID, "warning", message, sought.having)
-    if sought.unseen:
-        message = f"{what}: whether rows are equal in it {not_told(subject, sought.unseen)}"
-        yield Finding(ID, "warning", message, sought.unseen)
-    if sought.unsettled:
-        message = f"{what}: whether rows are equal in it {not_yet(sought.unsettled)}"
-        yield Finding(ID, "warning", message, sought.unsettled)
+    yield from told(
+        ID,
+        "warning",
+        subject,
+        sought,
+        found=lambda tables: (
+            f"{what}: rows of {tables} are equal in it, and the server refuses it there; "
+            "let a data clause before it see to them"
+        ),
+        doubt=f"{what}: whether rows are equal in it",
+    )
 
 
 RULE = Rule(ID, _look)

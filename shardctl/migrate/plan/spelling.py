@@ -58,9 +58,7 @@ class Spelling:
             lambda: self.seen.get(member),
             lambda: self._definition(member, step, start),
         )
-        if step.demanded is None and len(step.numbers) == 1:
-            return tuple(one.sql for one in alteration.apart(member.table))
-        return (alteration.joined(member.table, step.demanded).sql,)
+        return tuple(one.sql for one in alteration.statements(member.table, step.demanded))
 
     def _definition(self, member: Member, step: Step, start: Details | None) -> Definition:
         """The text of the table by then: the template's copy's, where it will look like that."""

@@ -168,9 +168,7 @@ class Attempts:
         self, connection: Connection, member: Member, step: Step
     ) -> tuple[Statement, ...]:
         alteration = self._alteration(connection, member, step)
-        if step.demanded is None and len(step.numbers) == 1:
-            return alteration.apart(member.table)
-        return (alteration.joined(member.table, step.demanded),)
+        return alteration.statements(member.table, step.demanded)
 
     def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
         dialect = self.site.database.dialect

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from shardctl.migrate.course import Course
 
@@ -17,12 +16,10 @@ class Lanes:
         self._cheap = threading.Semaphore(course.jobs)
         self._heavy = threading.Semaphore(course.rebuild_jobs)
 
-    @contextmanager
-    def taken(self, *, heavy: bool) -> Iterator[None]:
+    def taken(self, *, heavy: bool) -> AbstractContextManager[object]:
         """A place in a lane, for the length of a block; waited for where none is free.
 
         Args:
             heavy: whether the step rebuilds a table or changes its rows.
         """
-        with self._heavy if heavy else self._cheap:
-            yield
+        return self._heavy if heavy else self._cheap
