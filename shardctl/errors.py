@@ -63,6 +63,33 @@ class MonthMissing(ShardctlError):
     """A statement needs a month of which there is no table; the message says what makes it."""
 
 
+# -- reads across months -------------------------------------------------------------------
+
+
+class QueryRefused(ShardctlError, ValueError):
+    """A SELECT that cannot be read across months as it is written."""
+
+
+class ColumnMissing(ShardctlError):
+    """A SELECT names a column that a month lacks, and nothing says what to read in its place."""
+
+
+class CursorRefused(ShardctlError, ValueError):
+    """A cursor from which a page cannot go on."""
+
+
+class CursorTampered(CursorRefused):
+    """It is not as it was given out, or was signed with another key."""
+
+
+class CursorOfOtherQuery(CursorRefused):
+    """It was given out for another query, or for other values in it."""
+
+
+class CursorMonthGone(CursorRefused):
+    """The month in which its row was has no table any more."""
+
+
 # -- minting ------------------------------------------------------------------------------
 
 

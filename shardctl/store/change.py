@@ -13,8 +13,8 @@ from shardctl.errors import ConfigError, MonthMissing, Unbounded
 from shardctl.gene import Id
 from shardctl.month import Month, spans
 from shardctl.store.address import Condition, address, months_told
-from shardctl.store.range import before, existing, not_before
 from shardctl.store.request import Requests
+from shardctl.tables.range import before, existing, not_before
 
 Part = tuple[Table, tuple[ColumnElement[bool], ...]]
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, select
 from shardctl.errors import ConfigError
 from shardctl.month import Month
 from shardctl.store.address import months_told
-from shardctl.store.range import before, existing
 from shardctl.store.request import Requests
 from shardctl.store.states import States
 from shardctl.store.watermark import Watermark
+from shardctl.tables.range import before, existing
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _DURATION: Final = re.compile(rf"(\d+) ?({'|'.join(_UNITS)})", re.ASCII)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import lru_cache
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T", bound=Table)
+H = TypeVar("H")
 
 MONTHS = 240
 """How many months' tables are kept by default that nobody holds: twenty years."""
@@ -97,6 +98,7 @@ class MonthlyTable(Generic[T]):
         self._tables: Recent[str, T] = Recent(size, lock or RLock())
         self._name = lru_cache(size)(family.table_name)
         self._unbound: dict[Month | None, T] = {}
+        self._held: dict[Callable[[MonthlyTable[Any]], Any], Any] = {}
         check(family, table)
 
     def month(self, month: Month) -> T:
@@ -144,6 +146,17 @@ class MonthlyTable(Generic[T]):
     def sibling(self, declared: Table) -> MonthlyTable[Any] | None:
         """The months of a table to which a foreign key refers; None where it has none."""
         return self if declared is self.declared else self._siblings.get(declared)
+
+    def held(self, make: Callable[[MonthlyTable[Any]], H]) -> H:
+        """What another part of the library makes of these tables; made once, and kept with them.
+
+        Args:
+            make: makes it; the same function, or class, finds it again.
+        """
+        found = self._held.get(make)
+        if found is None:
+            found = self._held.setdefault(make, make(self))
+        return cast(H, found)
 
     def __repr__(self) -> str:
         return f"MonthlyTable({self.family.name!r})"

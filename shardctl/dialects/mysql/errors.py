@@ -22,6 +22,8 @@ CHECKREAD = 1020  # MariaDB with innodb_snapshot_isolation; it has rolled back l
 
 DUP_ENTRY = 1062  # also from rows that came while an index was built online
 
+BAD_FIELD_ERROR = 1054
+TABLE_DEF_CHANGED = 1412  # since this transaction's snapshot
 NO_SUCH_TABLE = 1146
 BAD_TABLE_ERROR = 1051  # DROP TABLE says this instead
 BAD_DB_ERROR = 1049
@@ -106,6 +108,16 @@ def duplicate_key(error: DBAPIError) -> str | None:
         return None
     quoted = _LAST_QUOTED.search(str(error.orig.args[1]))
     return quoted[1].rpartition(".")[2] if quoted else None
+
+
+def is_missing_column(error: DBAPIError) -> bool:
+    """A column that the statement names does not exist."""
+    return number(error) == BAD_FIELD_ERROR
+
+
+def is_table_changed(error: DBAPIError) -> bool:
+    """A table was altered after this transaction's snapshot, in which it can be read no more."""
+    return number(error) == TABLE_DEF_CHANGED
 
 
 def is_missing_table(error: DBAPIError) -> bool:

@@ -121,6 +121,17 @@ def structures(
     return {table: _without_implied_names(structure) for table, structure in found.items()}
 
 
+def columns(connection: Connection, tables: Collection[str]) -> dict[str, tuple[Column, ...]]:
+    """The columns of tables, in one query; tables that do not exist are left out.
+
+    Which server it is, SQLAlchemy has asked when it first connected.
+    """
+    known: Any = connection.dialect
+    server = Server("mariadb" if known.is_mariadb else "mysql", known.server_version_info)
+    found = rows(connection, tables, queries(server)["columns"])
+    return {table: _columns(those, server) for table, those in found.items()}
+
+
 def _words(rows: Iterable[Row[Any]]) -> frozenset[tuple[Any, ...]]:
     """Rows without the name of their table, which is the first."""
     return frozenset(tuple(row)[1:] for row in rows)

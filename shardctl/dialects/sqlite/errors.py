@@ -36,6 +36,11 @@ def is_interrupted(error: DBAPIError) -> bool:
     return _name(error) == "SQLITE_INTERRUPT"
 
 
+def is_missing_column(error: DBAPIError) -> bool:
+    """The statement names a column that is not there; SQLite has no code of its own for it."""
+    return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such column")
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """The statement names a table that is not there; SQLite has no code of its own for it."""
     return _name(error) == "SQLITE_ERROR" and str(error.orig).startswith("no such table")

@@ -15,7 +15,7 @@ from shardctl.dialects.sqlite.describe import describe
 from shardctl.dialects.sqlite.parse import CreateIndex, create_index, create_table
 from shardctl.dialects.sqlite.text import quote
 from shardctl.dialects.values import Definition, Size
-from shardctl.structure import Structure
+from shardctl.structure import Column, Structure
 
 _INSTRUCTIONS = 10_000
 """Of SQLite's machine between two looks at the clock: less than a millisecond."""
@@ -73,6 +73,11 @@ def structures(connection: Connection, tables: Collection[str]) -> dict[str, Str
             known[key] = describe(table, create_table(sql), indexes.get(table, ()), names)
         found[table] = known[key]
     return found
+
+
+def columns(connection: Connection, tables: Collection[str]) -> dict[str, tuple[Column, ...]]:
+    """The columns of tables, in one query; tables that do not exist are left out."""
+    return {table: found.columns for table, found in structures(connection, tables).items()}
 
 
 def sizes(connection: Connection, tables: Collection[str]) -> dict[str, Size]:

@@ -6,13 +6,14 @@ from datetime import datetime, time
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection
+from sqlalchemy.types import TypeEngine
 
 from shardctl.catalog import rosters
 from shardctl.dialects.mysql import read as mysql
 from shardctl.dialects.sqlite import read as sqlite
 from shardctl.family import Family
 from shardctl.month import Month
-from shardctl.tables import InstantType
+from shardctl.tables.instant import InstantType
 
 
 def existing(connection: Connection, family: Family) -> tuple[Month, ...]:
@@ -29,17 +30,16 @@ def not_before(column: Column[Any], instant: datetime) -> ColumnElement[bool]:
         instant: aware, as exact as it likes: the column holds what is cut to its precision, and
             a day, a second that began before the instant is before it.
     """
-    return column >= instant if _holds(column, instant) else column > instant
+    return column >= instant if holds(column.type, instant) else column > instant
 
 
 def before(column: Column[Any], instant: datetime) -> ColumnElement[bool]:
     """Rows whose time column holds an earlier instant: all others than `not_before` gives."""
-    return column < instant if _holds(column, instant) else column <= instant
+    return column < instant if holds(column.type, instant) else column <= instant
 
 
-def _holds(column: Column[Any], instant: datetime) -> bool:
-    """Whether the column holds an instant as it is, and not cut."""
-    type_ = column.type
+def holds(type_: TypeEngine[Any], instant: datetime) -> bool:
+    """Whether a time column holds an instant as it is, and not cut."""
     if not isinstance(type_, InstantType):
         return True
     held = type_.stored(instant)

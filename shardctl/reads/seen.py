@@ -1,0 +1,102 @@
+"""What a database has of a family: its months and their columns, looked at once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Dialect
+
+from shardctl.catalog import rosters
+from shardctl.dialects.mysql import read as mysql
+from shardctl.dialects.sqlite import read as sqlite
+from shardctl.family import Family
+from shardctl.month import Month
+from shardctl.structure import Column
+from shardctl.tables import MonthlyTable
+
+NONE: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A family's tables as they were when they were looked at.
+
+    Names of columns are in small letters: no server minds their case.
+
+    Attributes:
+        months: those that have a table, in order of time.
+        columns: what each month has.
+        template: the template's columns; empty where it is absent.
+        is_file: whether the database is SQLite's.
+    """
+
+    months: tuple[Month, ...]
+    columns: Mapping[Month, frozenset[str]]
+    template: Mapping[str, Column]
+    is_file: bool
+
+    @classmethod
+    def look(cls, connection: Connection, family: Family) -> Seen:
+        """Look at a database: two statements, one on SQLite."""
+        read = _reader(connection)
+        roster = rosters({family.name: family}, read.table_names(connection))[family.name]
+        found = read.columns(connection, [member.table for member in roster.members])
+        names = {table: _names(columns) for table, columns in found.items()}
+        there = [
+            (member.month, names[member.table])
+            for member in roster.months
+            if member.month and member.table in names  # else it was dropped meanwhile
+        ]
+        template = found.get(family.template, ())
+        return cls(
+            months=tuple(month for month, _ in there),
+            columns=dict(there),
+            template={column.name.lower(): column for column in template},
+            is_file=read is sqlite,
+        )
+
+    def lacking(self, month: Month, names: frozenset[str]) -> frozenset[str]:
+        """Those of some columns that a month has not."""
+        there = self.columns.get(month, NONE)
+        return NONE if names <= there else names - there
+
+
+class Sight:
+    """What was last seen of a family in each database, the engine telling which; thread-safe.
+
+    Nothing is asked of a database twice unless `again` is called. Engines that
+    `Engine.execution_options` gives are one database.
+    """
+
+    def __init__(self, table: MonthlyTable[Any]) -> None:
+        self.family = table.family
+        self._seen: WeakKeyDictionary[Dialect, Seen] = WeakKeyDictionary()
+
+    def __call__(self, connection: Connection) -> Seen:
+        """What is known; where nothing is, the database is looked at."""
+        return self._seen.get(connection.dialect) or self.again(connection)
+
+    def again(self, connection: Connection) -> Seen:
+        """Look at the database once more."""
+        found = self._seen[connection.dialect] = Seen.look(connection, self.family)
+        return found
+
+    def holds(self, connection: Connection, seen: Seen, months: Collection[Month]) -> bool:
+        """Whether months still have the columns that were seen; one statement."""
+        names = {self.family.table_name(month): month for month in months}
+        found = _reader(connection).columns(connection, names)
+        return all(
+            _names(found.get(table, ())) == seen.columns.get(month, NONE)
+            for table, month in names.items()
+        )
+
+
+def _reader(connection: Connection) -> Any:
+    return sqlite if connection.dialect.name == "sqlite" else mysql
+
+
+def _names(columns: Collection[Column]) -> frozenset[str]:
+    return frozenset(column.name.lower() for column in columns)
