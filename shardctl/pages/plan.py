@@ -27,15 +27,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.result import SimpleResultMetaData
-from sqlalchemy.sql.elements import Over
-from sqlalchemy.sql.functions import Function
-from sqlalchemy.sql.visitors import iterate
 
-from shardctl.errors import QueryRefused
 from shardctl.month import Month
 from shardctl.pages.cursor import Position
 from shardctl.pages.keyset import Nulls, after
 from shardctl.pages.order import By, Lead, lead, orders
+from shardctl.pages.refused import refuse
 from shardctl.reads.move import Prepared, Query
 from shardctl.reads.project import Lacking
 from shardctl.reads.seen import Seen
@@ -49,7 +46,6 @@ STATEMENTS: Final = 500
 
 _LIMIT: Final = "limit"
 _MONTH: Final = "shardctl_month"
-_AGGREGATES: Final = frozenset(["avg", "count", "group_concat", "max", "min", "sum"])
 
 
 class Plans:
@@ -73,7 +69,7 @@ class Plan:
     def __init__(self, table: MonthlyTable[Any], written: Select[Any]) -> None:
         self.table = table
         query = Query.of(table, written)
-        _refuse(query.select)
+        refuse(query.select)
         self.orders = orders(table, query.select)
         columns: list[Any] = list(query.select._raw_columns)
         self._keys = SimpleResultMetaData([each.name for each in query.select.selected_columns])
@@ -223,33 +219,6 @@ class Plan:
             column(name).desc() if down else column(name).asc() for name, down in ends
         ]
         return union_all(*parts).order_by(*ordered).limit(_limit())
-
-
-def _refuse(written: Select[Any]) -> None:
-    """Refuse what would hold for the rows of one month, and not for those of all."""
-    clauses = {
-        "LIMIT": written._limit_clause is not None or written._fetch_clause is not None,
-        "OFFSET": written._offset_clause is not None,
-        "DISTINCT": written._distinct,
-        "GROUP BY": bool(written._group_by_clauses),
-        "HAVING": bool(written._having_criteria),
-        "FOR UPDATE": written._for_update_arg is not None,
-    }
-    reasons = {
-        "LIMIT": "give 'size'",
-        "OFFSET": "pages go on from a cursor, given as 'after': an offset would read all that it "
-        "leaves out, and shift when rows come",
-        "FOR UPDATE": "rows are locked by their IDs, in their own month",
-    }
-    for clause, there in clauses.items():
-        if there:
-            reason = reasons.get(clause, "it would hold within each month, and not for all of them")
-            raise QueryRefused(f"{clause} cannot be read in pages: {reason}")
-    if not written._order_by_clauses:
-        raise QueryRefused("pages need an ORDER BY, which has to end in the key")
-    for each in iterate(written):
-        if isinstance(each, Over) or (isinstance(each, Function) and each.name in _AGGREGATES):
-            raise QueryRefused(f"{each} cannot be read in pages: it would be each month's own")
 
 
 def _place(columns: list[Any], by: By) -> int:

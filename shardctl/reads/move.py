@@ -152,6 +152,14 @@ class Prepared(Generic[P]):
         return made, _values(key.bindparams)
 
 
+def is_own(table: MonthlyTable[Any], given: Any) -> bool:
+    """Whether it is the table that is declared for the family, or its template.
+
+    A mapped class annotates its table; such a one is equal to it and not the same.
+    """
+    return bool(given == table.declared or given == table.template)
+
+
 def _values(binds: Sequence[BindParameter[Any]]) -> dict[str, Any]:
     values = {}
     for at, bind in enumerate(binds):
@@ -177,9 +185,16 @@ def _of_columns(select: Select[Any]) -> Select[Any]:
     if not all(isinstance(each, ColumnElement) for each in select._raw_columns):
         raise QueryRefused("the SELECT names a column by text, of which the month cannot be told")
     if select._propagate_attrs:  # of a mapped class: a connection gives rows, and no objects
-        select = select.with_only_columns(*select._raw_columns)
+        select = select.with_only_columns(*map(_as_attribute, select._raw_columns))
         select._propagate_attrs = immutabledict()
     return select
+
+
+def _as_attribute(column: Any) -> Any:
+    """A column by the name of the mapped attribute that it was selected by."""
+    name = column._annotations.get("proxy_key")
+    plain = not isinstance(column, Column) or name in (None, column.key)
+    return column if plain else column.label(name)
 
 
 def _refuse_other_months(table: MonthlyTable[Any], select: Select[Any]) -> None:
@@ -244,14 +259,6 @@ def _compared(element: Any) -> Iterator[BindParameter[Any]]:
     elif isinstance(element, ClauseList | ExpressionClauseList | Grouping):
         for child in element.get_children():
             yield from _compared(child)
-
-
-def is_own(table: MonthlyTable[Any], given: Any) -> bool:
-    """Whether it is the table that is declared for the family, or its template.
-
-    A mapped class annotates its table; such a one is equal to it and not the same.
-    """
-    return bool(given == table.declared or given == table.template)
 
 
 def _lacks(missing: frozenset[str], column: Column[Any]) -> bool:
