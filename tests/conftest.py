@@ -162,6 +162,18 @@ def url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(params=["sqlite", *FLAVOURS], scope="module")
+def lasting_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database on each of the three for all tests of a module, which only read there."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('lasting') / 'shardctl.db'}"
+        return
+    with _server(request.config, request.param).fresh_database() as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def pt_osc() -> None:
     """pt-online-schema-change is there."""

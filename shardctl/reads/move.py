@@ -71,7 +71,7 @@ class Query:
         own = {
             each.name.lower()
             for each in iterate(named)
-            if isinstance(each, Column) and _own(table, each.table)
+            if isinstance(each, Column) and is_own(table, each.table)
         }
         if not own:
             raise QueryRefused(
@@ -107,7 +107,7 @@ class Query:
 
         def replace(each: Any) -> Any:
             if isinstance(each, Column):
-                if not _own(self.table, each.table):
+                if not is_own(self.table, each.table):
                     sibling = self.table.sibling(each.table)
                     return sibling and sibling.month(month).c[each.key]
                 column = target.c[each.key]
@@ -116,7 +116,7 @@ class Query:
                     return stand_in(family, month, column, seen, lacking)
                 return column
             if isinstance(each, Table):
-                if _own(self.table, each):
+                if is_own(self.table, each):
                     return target
                 sibling = self.table.sibling(each)
                 return sibling and sibling.month(month)
@@ -152,6 +152,14 @@ class Prepared(Generic[P]):
         return made, _values(key.bindparams)
 
 
+def is_own(table: MonthlyTable[Any], given: Any) -> bool:
+    """Whether it is the table that is declared for the family, or its template.
+
+    A mapped class annotates its table; such a one is equal to it and not the same.
+    """
+    return bool(given == table.declared or given == table.template)
+
+
 def _values(binds: Sequence[BindParameter[Any]]) -> dict[str, Any]:
     values = {}
     for at, bind in enumerate(binds):
@@ -177,9 +185,16 @@ def _of_columns(select: Select[Any]) -> Select[Any]:
     if not all(isinstance(each, ColumnElement) for each in select._raw_columns):
         raise QueryRefused("the SELECT names a column by text, of which the month cannot be told")
     if select._propagate_attrs:  # of a mapped class: a connection gives rows, and no objects
-        select = select.with_only_columns(*select._raw_columns)
+        select = select.with_only_columns(*map(_as_attribute, select._raw_columns))
         select._propagate_attrs = immutabledict()
     return select
+
+
+def _as_attribute(column: Any) -> Any:
+    """A column by the name of the mapped attribute that it was selected by."""
+    name = column._annotations.get("proxy_key")
+    plain = not isinstance(column, Column) or name in (None, column.key)
+    return column if plain else column.label(name)
 
 
 def _refuse_other_months(table: MonthlyTable[Any], select: Select[Any]) -> None:
@@ -189,10 +204,10 @@ def _refuse_other_months(table: MonthlyTable[Any], select: Select[Any]) -> None:
         QueryRefused: the family's table is read a second time, by an alias or a subquery.
     """
     for each in iterate(select):
-        again = isinstance(each, AliasedReturnsRows) and _own(table, each.element)
+        again = isinstance(each, AliasedReturnsRows) and is_own(table, each.element)
         if isinstance(each, Select) and each is not select:
             froms = [*each._from_obj, *(f for c in each._raw_columns for f in c._from_objects)]
-            again = any(_own(table, one) for one in froms)
+            again = any(is_own(table, one) for one in froms)
         if again:
             raise QueryRefused(
                 f"the SELECT reads {table.declared.name} a second time, by an alias or a "
@@ -230,7 +245,7 @@ def _types(table: MonthlyTable[Any], select: Select[Any]) -> dict[int, TypeEngin
     for each in iterate(select):
         if isinstance(each, BinaryExpression):
             for one, other in ((each.left, each.right), (each.right, each.left)):
-                if isinstance(one, Column) and _own(table, one.table):
+                if isinstance(one, Column) and is_own(table, one.table):
                     type_ = template[one.key].type
                     if isinstance(type_, KeyType | InstantType):
                         found |= {id(bind): type_ for bind in _compared(other)}
@@ -244,14 +259,6 @@ def _compared(element: Any) -> Iterator[BindParameter[Any]]:
     elif isinstance(element, ClauseList | ExpressionClauseList | Grouping):
         for child in element.get_children():
             yield from _compared(child)
-
-
-def _own(table: MonthlyTable[Any], given: Any) -> bool:
-    """Whether it is the table that is declared for the family, or its template.
-
-    A mapped class annotates its table; such a one is equal to it and not the same.
-    """
-    return bool(given == table.declared or given == table.template)
 
 
 def _lacks(missing: frozenset[str], column: Column[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -31,12 +32,14 @@ class Seen:
         columns: what each month has.
         template: the template's columns; empty where it is absent.
         is_file: whether the database is SQLite's.
+        starts: the first instant of each month, in UTC, and the one after the last month.
     """
 
     months: tuple[Month, ...]
     columns: Mapping[Month, frozenset[str]]
     template: Mapping[str, Column]
     is_file: bool
+    starts: tuple[datetime, ...]
 
     @classmethod
     def look(cls, connection: Connection, family: Family) -> Seen:
@@ -51,12 +54,21 @@ class Seen:
             if member.month and member.table in names  # else it was dropped meanwhile
         ]
         template = found.get(family.template, ())
+        months = tuple(month for month, _ in there)
+        begin = [*months, *(month + 1 for month in months[-1:])]
         return cls(
-            months=tuple(month for month, _ in there),
+            months=months,
             columns=dict(there),
             template={column.name.lower(): column for column in template},
             is_file=read is sqlite,
+            starts=tuple(month.start(family.zone).astimezone(UTC) for month in begin),
         )
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether months are missing between the first and the last."""
+        months = self.months
+        return bool(months) and months[-1] - months[0] != len(months) - 1
 
     def lacking(self, month: Month, names: frozenset[str]) -> frozenset[str]:
         """Those of some columns that a month has not."""

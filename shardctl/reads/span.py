@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam
+from sqlalchemy.types import TypeEngine
 
 from shardctl.errors import ConfigError, InvalidMonth, MonthMissing
 from shardctl.family import Family
@@ -23,6 +24,8 @@ Instant: TypeAlias = "datetime | Month | None"
 
 Missing: TypeAlias = Literal["error", "skip"]
 
+Shape: TypeAlias = tuple[str, str]
+
 _LEAST: Final = timedelta(microseconds=1)
 
 
@@ -33,23 +36,33 @@ class Span:
     Attributes:
         months: in order of time; the neighbours that `skew` reaches are among them.
         inner: which of these the range itself touches: the first, and the one after the last.
-        shape: the operators that bound the time column, "" where there is no bound. Ranges of one
-            shape have the same SQL.
+        shape: the operators that bound the time column, "" where there is no bound.
         values: of the parameters of `conditions`.
+        edges: the last month that may have rows before the range, and the first that may have
+            some after it.
     """
 
     months: tuple[Month, ...]
     inner: tuple[int, int]
-    shape: tuple[str, str]
+    shape: Shape
     values: Mapping[str, datetime]
+    edges: tuple[Month | None, Month | None] = (None, None)
+
+    def shape_of(self, month: Month) -> Shape:
+        """The operators that one month needs. Months of one shape have the same SQL."""
+        (lower, upper), (first, last) = self.shape, self.edges
+        return (
+            "" if first and month > first else lower,
+            "" if last and month < last else upper,
+        )
 
 
-def conditions(time: Column[Any], shape: tuple[str, str]) -> list[ColumnElement[bool]]:
-    """Which rows of one month lie in a span of a shape.
+def conditions(time: Column[Any], shape: Shape) -> list[ColumnElement[bool]]:
+    """Which rows of one month lie in a span.
 
     Args:
         time: the month's time column.
-        shape: the span's.
+        shape: the span's, of this month.
     """
     bounds = zip(("since", "until"), shape, strict=True)
     return [
@@ -88,103 +101,93 @@ def find(
         raise ConfigError(f"missing={missing!r}: give 'error' or 'skip'")
     if not family.time and (since is not None or until is not None):
         raise ConfigError(f"{family.name} names no column for the add-time: set 'time'")
-    range_ = _Range.of(family, since, until)
+    range_ = _Range(_instant(since, family), _instant(until, family), datetime.now(UTC))
     seen = sight(connection)
-    absent = range_.absent(family, seen)
-    if absent or range_.ends_after(seen):
-        seen = sight.again(connection)
-        absent = range_.absent(family, seen)
-    if absent and missing == "error":
-        raise MonthMissing(
-            f"{family.name} has no table for {spans(absent)}: "
-            f"'shardctl premake {family.name} --fill-gaps' makes those between others; "
-            "missing='skip' goes without"
-        )
-    return seen, range_.span(table, seen)
+    try:
+        if range_.beyond(family, seen):
+            seen = sight.again(connection)
+            absent = range_.absent(family, seen)
+            if absent and missing == "error":
+                raise MonthMissing(
+                    f"{family.name} has no table for {spans(absent)}: 'shardctl premake "
+                    f"{family.name} --fill-gaps' makes those between others; missing='skip' goes "
+                    "without"
+                )
+        return seen, range_.span(table, seen)
+    except OverflowError as error:
+        raise InvalidMonth(f"{since} to {until} reaches beyond the calendar") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A range in UTC, and its months: those that it touches, and those that `skew` reaches.
-
-    A bound that is not there is None.
-    """
+    """A range in UTC; a bound that is not there is None."""
 
     since: datetime | None
     until: datetime | None
-    first: Month | None
-    last: Month | None
-    outer_first: Month | None
-    outer_last: Month | None
-    now: Month
-    ahead: Month
-
-    @classmethod
-    def of(cls, family: Family, since: Instant, until: Instant) -> _Range:
-        begin, end = _instant(since, family), _instant(until, family)
-        now = family.current_month()
-
-        def month(instant: datetime | None, by: timedelta = timedelta(0)) -> Month | None:
-            return None if instant is None else Month.of(instant + by, family.zone)
-
-        try:
-            return cls(
-                since=begin,
-                until=end,
-                first=month(begin),
-                last=month(end, -_LEAST),
-                outer_first=month(begin, -family.skew),
-                outer_last=month(end, family.skew - _LEAST),
-                now=now,
-                ahead=now + family.premake,
-            )
-        except OverflowError as error:
-            raise InvalidMonth(f"{since} to {until} reaches beyond the calendar") from error
+    now: datetime
 
     @property
     def empty(self) -> bool:
         return bool(self.since and self.until and self.since >= self.until)
 
-    def ends_after(self, seen: Seen) -> bool:
-        """Whether there may be months in it that were made after one has looked."""
-        if self.empty or not seen.months:
-            return not self.empty
-        last = self.outer_last or self.ahead
-        if last < self.now and self.last:
-            last = self.last  # a neighbour of the past that is not there will hardly come
-        return min(last, self.ahead) > seen.months[-1]
+    def beyond(self, family: Family, seen: Seen) -> bool:
+        """Whether there may be months in it that were made after one has looked, or none at all."""
+        if self.empty:
+            return False
+        months, starts = seen.months, seen.starts
+        if not months or seen.has_gaps:
+            return not months or bool(self.absent(family, seen))
+        if family.first and family.first < months[0] and (not self.since or self.since < starts[0]):
+            return True
+        if self.until and self.until + family.skew <= starts[-1]:
+            return False
+        # A neighbour of the past that is not there will hardly come.
+        ahead = Month.of(self.now, family.zone) + family.premake
+        if self.until:
+            reach = self.until if self.until < self.now - family.skew else self.until + family.skew
+            ahead = min(ahead, Month.of(reach - _LEAST, family.zone))
+        return ahead > months[-1]
 
     def absent(self, family: Family, seen: Seen) -> list[Month]:
         """The months that should have a table, and have none."""
-        earliest = family.first or (seen.months[0] if seen.months else self.now)
-        first = max(self.first, earliest) if self.first else earliest
-        last = min(self.last, self.now) if self.last else self.now
-        if self.empty or first > last:
-            return []
-        low, high = bisect_left(seen.months, first), bisect_right(seen.months, last)
-        if high - low == last - first + 1:
-            return []
-        there = set(seen.months[low:high])
-        return [month for n in range(last - first + 1) if (month := first + n) not in there]
+        now = Month.of(self.now, family.zone)
+        first = family.first or (seen.months[0] if seen.months else now)
+        if self.since:
+            first = max(first, Month.of(self.since, family.zone))
+        last = min(now, Month.of(self.until - _LEAST, family.zone)) if self.until else now
+        return [month for n in range(last - first + 1) if (month := first + n) not in seen.columns]
 
     def span(self, table: MonthlyTable[Any], seen: Seen) -> Span:
-        months = seen.months
+        months, starts, skew = seen.months, seen.starts[:-1], table.family.skew
         if self.empty:
             return Span((), (0, 0), ("", ""), {})
-        begin = bisect_left(months, self.outer_first) if self.outer_first else 0
-        end = bisect_right(months, self.outer_last) if self.outer_last else len(months)
-        first = bisect_left(months, self.first) if self.first else 0
-        last = bisect_right(months, min(self.last, self.now) if self.last else self.now)
-        shape, values = self._bounds(table)
-        return Span(months[begin:end], (first - begin, last - begin), shape, values)
 
-    def _bounds(self, table: MonthlyTable[Any]) -> tuple[tuple[str, str], dict[str, datetime]]:
+        def holding(instant: datetime) -> int:
+            """Which month an instant is in, or comes after."""
+            return max(bisect_right(starts, instant) - 1, 0)
+
+        begin, first = 0, 0
+        end, last = len(months), bisect_right(starts, self.now)
+        edges: tuple[Month | None, Month | None] = (None, None)
+        if months and (since := self.since):
+            begin, first = holding(since - skew), holding(since)
+            edges = (months[holding(since + skew)], None)
+        if months and (until := self.until):
+            end, last = bisect_left(starts, until + skew), min(bisect_left(starts, until), last)
+            edges = (edges[0], months[holding(until - skew)])
+        inner = (first - begin, last - begin)
+        if self.since is None and self.until is None:
+            return Span(months[begin:end], inner, ("", ""), {})
+        time = named(table.template, table.family.time)
+        if time.nullable:
+            edges = (None, None)  # a NULL lies in no range
+        shape, values = self._bounds(time.type)
+        return Span(months[begin:end], inner, shape, values, edges)
+
+    def _bounds(self, held: TypeEngine[Any]) -> tuple[Shape, dict[str, datetime]]:
         """Exactly as `not_before` and `before` have it, with the instants as parameters."""
         values: dict[str, datetime] = {}
         lower = upper = ""
-        if self.since is None and self.until is None:
-            return (lower, upper), values
-        held = named(table.template, table.family.time).type
         if self.since is not None:
             lower = ">=" if holds(held, self.since) else ">"
             values["since"] = self.since

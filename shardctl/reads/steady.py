@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.dialects.mysql import errors as mysql
 from shardctl.dialects.sqlite import errors as sqlite
-from shardctl.errors import MonthMissing
+from shardctl.errors import ShardctlError
 from shardctl.month import Month
 from shardctl.reads.seen import Seen, Sight
 from shardctl.tables import MonthlyTable
@@ -32,10 +32,10 @@ def steady(
 ) -> R:
     """What `read` gives, once the months were as it took them to be.
 
-    A column or a month that is not there any more (errors 1054 and 1146) lets it look and read
-    again, as long as a look shows something else than the one before. In a transaction of the
-    caller's that began before a month was altered, MySQL and MariaDB may refuse to read that one
-    (error 1412); one that began here is ended, and what was read is read again.
+    A column or a month that is not there (errors 1054 and 1146, or what `read` refuses) lets it
+    look and read again, as long as a look shows something else than the one before. In a
+    transaction of the caller's that began before a month was altered, MySQL and MariaDB may refuse
+    to read that one (error 1412); one that began here is ended, and what was read is read again.
 
     Args:
         read: reads, and gives what it read, what it took for true of the months, and the months
@@ -50,7 +50,7 @@ def steady(
         before = sight(connection)
         try:
             result, seen, doubtful = read()
-        except MonthMissing:
+        except ShardctlError:
             if sight.again(connection) == before:
                 raise
         except DBAPIError as error:

@@ -119,6 +119,7 @@ def test_a_mapped_class_may_be_selected_from(engine: Engine) -> None:
         connection.execute(insert(table.month(JANUARY)), [order(1)])
     wanted = select(Order.user).where(Order.user == 1).order_by(Order.create_time)
     assert rows(engine, table, wanted, JANUARY) == [(1,)]
+    assert list(Query.of(table, wanted).select.selected_columns.keys()) == ["user"]
     assert rows(engine, table, select(Order), JANUARY) == [(order_id(1), 1, NOON)]
 
 

@@ -1,0 +1,239 @@
+"""`page`: so many rows of many months, in order, and the place where the next ones begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Row, Select
+
+from shardctl.errors import ConfigError, CursorMonthGone
+from shardctl.month import Month
+from shardctl.pages.cursor import Position, decode, encode
+from shardctl.pages.plan import Plan, Plans
+from shardctl.reads.project import Lacking, refuse_unknown
+from shardctl.reads.seen import Seen
+from shardctl.reads.span import Instant, Missing, Span, find
+from shardctl.reads.steady import steady
+from shardctl.tables import MonthlyModel, MonthlyTable
+
+_TOGETHER: Final = (16, 64, 256)
+"""So many months are read together once the first has not filled a page; then the next ones."""
+
+_MOST: Final = 1000
+"""So many rows at most are read at a time where `keep` lets few through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
+
+    Attributes:
+        rows: as the SELECT names their columns.
+        has_next: whether more rows come after them.
+        cursor: the place after the last one, for `after`, also where none come now; None where
+            there was no row at all.
+    """
+
+    rows: Sequence[Row[Any]]
+    has_next: bool
+    cursor: str | None
+
+
+def page(
+    bind: Engine | Connection,
+    select: Select[Any],
+    table: MonthlyTable[Any] | type[MonthlyModel],
+    *,
+    since: Instant = None,
+    until: Instant = None,
+    size: int = 20,
+    after: str | None = None,
+    missing: Missing = "error",
+    lacking: Lacking = "default",
+    keep: Callable[[Row[Any]], bool] | None = None,
+    key: bytes | None = None,
+) -> Page:
+    """The rows of a SELECT that come after a cursor, as if all months were one table.
+
+    Months are read one after another, and no further than to a full page, where the ORDER BY
+    begins with the time column or with IDs in order of time; once the first has not filled it, the
+    next ones are read together, in one statement. By another order so many rows of every month
+    are read, in one statement.
+
+    It is no snapshot: rows that come or go between two pages, or between two statements of one,
+    are seen or not by where they stand. What was given is given once, as long as rows keep what
+    they are ordered by.
+
+    Args:
+        bind: an engine, or a connection; a replica's, where that is wanted. On a connection that
+            has a transaction already, a month that was altered after that began may be refused by
+            the server (1412).
+        select: on the declared table, its template, or the class that is mapped to it. Its
+            ORDER BY has to end in the key.
+        table: the family's tables, or its model.
+        since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
+            in the family's zone; None for no bound.
+        until: the add-time, likewise, before which the latest rows are. A range may change from
+            page to page: it bounds what comes after the cursor.
+        size: how many rows; at least one.
+        after: the cursor of the page before; None for the first page.
+        missing: what to do about months of the range that have no table: those not made yet, and
+            retired ones. "error" or "skip"; those of the future hold no rows and are left out.
+        lacking: what is read in a month that does not have a column yet: the template's
+            "default", "null", or nothing: "error".
+        keep: which rows are wanted, besides what the SELECT says; pages are full all the same.
+        key: what cursors are signed with, for such as come back through the hands of strangers.
+
+    Raises:
+        QueryRefused: the SELECT cannot be read in pages; the message says what to change.
+        MonthMissing: a month has no table.
+        ColumnMissing: a month lacks a column, and nothing can stand for it.
+        CursorTampered: the cursor is none of this function's, or was signed with another key.
+        CursorOfOtherQuery: it belongs to another query, or to other values in it.
+        CursorMonthGone: the month of its row has no table any more.
+        InvalidMonth: `since` or `until` is naive, or beyond the calendar.
+        ConfigError: an argument is none of those above.
+    """
+    if isinstance(bind, Engine):
+        with bind.connect() as connection:
+            return page(
+                connection,
+                select,
+                table,
+                since=since,
+                until=until,
+                size=size,
+                after=after,
+                missing=missing,
+                lacking=lacking,
+                keep=keep,
+                key=key,
+            )
+    if size < 1:
+        raise ConfigError(f"size={size}: a page has one row at least")
+    tables = table if isinstance(table, MonthlyTable) else table.monthly_table()
+    plan, values = tables.held(Plans).prepared(select)
+    digest = plan.digest(bind, values)
+    position = None if after is None else decode(after, digest, len(plan.orders), key)
+
+    def read() -> tuple[Page, Seen, Collection[Month]]:
+        seen, span = find(tables, bind, since, until, missing)
+        refuse_unknown(tables.family, seen, plan.query.names, lacking)
+        if position and position.month not in seen.columns:
+            raise CursorMonthGone(
+                f"{tables.family.table_name(position.month)}, where the cursor's row was, is gone: "
+                "begin at the first page"
+            )
+        reading = _Reading(plan, bind, seen, span, lacking, values, keep)
+        rows, has_next, end = reading.rows(position, size)
+        cursor = after if end is None else encode(end, digest, key)
+        return Page(rows, has_next, cursor), seen, reading.doubtful
+
+    return steady(tables, bind, read)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Rows being read for one page."""
+
+    plan: Plan
+    connection: Connection
+    seen: Seen
+    span: Span
+    lacking: Lacking
+    values: dict[str, Any]
+    keep: Callable[[Row[Any]], bool] | None
+    doubtful: list[Month] = field(default_factory=list)
+
+    def rows(
+        self, position: Position | None, size: int
+    ) -> tuple[Sequence[Row[Any]], bool, Position | None]:
+        """So many rows that come after a place, whether there are more, and the place after them.
+
+        One row more is asked for: it tells whether there are more.
+        """
+        plan, keep = self.plan, self.keep
+        kept: list[Row[Any]] = []
+        last: tuple[Row[Any], Sequence[Month]] | None = None
+        months, width = self._months(position)
+        widths = iter(_TOGETHER)
+        chunk = size + 1
+        while months and len(kept) <= size:
+            if keep is None:
+                chunk = size + 1 - len(kept)
+            window, rest = months[:width], months[width:]
+            found = self._read(window, position, chunk)
+            settled = self._settled(found, window) if rest else found
+            for read, row in zip(settled, plan.own(settled), strict=True):
+                if keep is None or keep(row):
+                    kept.append(row)
+                    if len(kept) <= size:
+                        last = read, window
+            if settled:
+                position = plan.position(settled[-1], window)
+            if len(settled) == chunk:
+                chunk = min(2 * chunk, _MOST)
+            else:
+                months = rest if len(settled) == len(found) else [window[-1], *rest]
+                width = next(widths, len(months))
+        return kept[:size], len(kept) > size, plan.position(*last) if last else None
+
+    def _read(
+        self, months: Sequence[Month], position: Position | None, limit: int
+    ) -> Sequence[Row[Any]]:
+        names, seen = self.plan.query.names, self.seen
+        self.doubtful += [month for month in months if seen.lacking(month, names)]
+        return self.plan.read(
+            self.connection, months, seen, self.span, self.lacking, position, self.values, limit
+        )
+
+    def _months(self, position: Position | None) -> tuple[list[Month], int]:
+        """The months in the order in which they are read, and how many of these at first.
+
+        Those that only `skew` reaches, and those of the future, hold hardly a row: they are read
+        together with the first of the others.
+        """
+        months, (first, last) = self.span.months, self.span.inner
+        if not self.plan.lead(self.span):
+            return list(months), len(months)
+        if self.plan.descending:
+            ordered, aside = list(reversed(months)), len(months) - last
+        else:
+            ordered, aside = list(months), first
+        if position is None:
+            return ordered, aside + 1
+        return self._remaining(ordered, position)
+
+    def _remaining(self, ordered: list[Month], position: Position) -> tuple[list[Month], int]:
+        """The months that can hold rows after a place."""
+        month, descending = position.month, self.plan.descending
+        begin = month
+        if self.plan.lead(self.span) == "time" and self._overlaps(position):
+            begin += 1 if descending else -1
+        left = [each for each in ordered if (each <= begin if descending else each >= begin)]
+        return left, 1 if begin == month or begin not in left else 2
+
+    def _overlaps(self, position: Position) -> bool:
+        """Whether the month read before may hold rows after a place, too, by `skew`."""
+        month, (value, *_) = position.month, position.values
+        if self.plan.descending:
+            return bool(value >= self.plan.edge(month + 1, -1))
+        return bool(value <= self.plan.edge(month, 1))
+
+    def _settled(self, found: Sequence[Row[Any]], window: Sequence[Month]) -> Sequence[Row[Any]]:
+        """The rows before which no row of the months after a window can come."""
+        plan = self.plan
+        if plan.lead(self.span) != "time" or not found:
+            return found
+        month, descending = window[-1], plan.descending
+        edge = plan.edge(month, 1) if descending else plan.edge(month + 1, -1)
+
+        def settled(row: Row[Any]) -> bool:
+            value = plan.first_value(row, window)
+            return bool(value > edge if descending else value < edge)
+
+        if settled(found[-1]):
+            return found
+        return found[: next(at for at, row in enumerate(found) if not settled(row))]
