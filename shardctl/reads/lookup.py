@@ -18,7 +18,7 @@ from sqlalchemy.sql.visitors import iterate
 from shardctl.errors import QueryRefused
 from shardctl.month import Month
 from shardctl.reads.keys import IDS, Keys
-from shardctl.reads.move import Prepared, Query
+from shardctl.reads.move import Prepared, Query, is_own
 from shardctl.reads.project import Lacking
 from shardctl.reads.seen import Seen
 from shardctl.tables import MonthlyTable
@@ -130,9 +130,7 @@ class Lookup:
         return read
 
     def _statement(self, month: Month, seen: Seen, lacking: Lacking) -> Select[Any]:
-        missing = seen.lacking(month, self.query.names)
-        stand_ins = frozenset([(name, seen.template.get(name)) for name in missing])
-        shape = (month, lacking, seen.is_file, stand_ins)
+        shape = (month, lacking, seen.is_file, seen.stand_ins(month, self.query.names))
         kept = self._statements.get(shape)
         if kept is not None:
             return kept
@@ -176,11 +174,7 @@ def _place(table: MonthlyTable[Any], columns: list[Any], wanted: Column[Any]) ->
     """Where among a row's columns one is; appended where it is not."""
     for at, each in enumerate(columns):
         plain = each.element if isinstance(each, Label) else each
-        if (
-            isinstance(plain, Column)
-            and plain.name == wanted.name
-            and plain.table in (table.declared, table.template)
-        ):
+        if isinstance(plain, Column) and plain.name == wanted.name and is_own(table, plain.table):
             return at
     columns.append(wanted)
     return len(columns) - 1

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import (
     BigInteger,
     Column,
+    DefaultClause,
     Engine,
     Integer,
     MetaData,
@@ -32,6 +33,7 @@ from sqlalchemy.pool import NullPool
 from shardctl import DigitsGene, Family, Month
 from shardctl.aio import call
 from shardctl.errors import ColumnMissing, InvalidId, MonthMissing, QueryRefused
+from shardctl.pages import page
 from shardctl.reads import get, get_many
 from shardctl.tables import MonthlyTable
 from tests.integration.test_async import async_url
@@ -316,6 +318,9 @@ def lags_and_catches_up(primary_url: str, replica_url: str) -> None:
             connection.execute(insert(before.month(JANUARY)), [order(3)])
         connection.rollback()
         assert get_many(primary, ids, table, room).rows == ((8,), (7,))
+        with pytest.raises(QueryRefused, match="its template t_order lacks it"):
+            get(connection, ids[0], table, room)
+        connection.rollback()
         add = "ADD COLUMN room_id int NOT NULL DEFAULT 7"
         with behind.begin() as late:
             late.exec_driver_sql(f"ALTER TABLE t_order {add}")
@@ -328,3 +333,20 @@ def lags_and_catches_up(primary_url: str, replica_url: str) -> None:
         assert get_many(connection, ids, table, room).rows == ((8,), (7,))
     for engine in (primary, behind):
         engine.dispose()
+
+
+def test_each_database_has_the_default_of_its_own_template(tmp_path: Path) -> None:
+    before, table = orders(), orders(FAMILY, ROOM._copy())
+    rooms = select(table.declared.c.order_id, table.declared.c.room_id)
+    in_order = rooms.order_by(table.declared.c.order_id)
+    for number in (7, 9):
+        engine = create_engine(f"sqlite:///{tmp_path / f'{number}.db'}", poolclass=NullPool)
+        made(before, engine, JANUARY)
+        default = ROOM._copy()
+        default.server_default = DefaultClause(str(number))
+        orders(FAMILY, default).template.create(engine)
+        with engine.begin() as connection:
+            connection.execute(insert(before.month(JANUARY)), [order(1)])
+        assert get(engine, order_id(1), table, rooms) == (order_id(1), number)
+        found = page(engine, in_order, table, since=JANUARY, until=FEBRUARY)
+        assert found.rows == [(order_id(1), number)]
