@@ -49,11 +49,10 @@ class Keys:
     def places(
         self, ids: Sequence[Any], months: Iterable[Month] | None
     ) -> tuple[Sequence[Any], Places]:
-        """The keys of IDs, in their order, and the same by month, each once.
+        """The keys of IDs, in their order; and each once by month, the latest month first.
 
         Args:
-            months: those of all, the latest of which is first then; None for those that the IDs
-                bear.
+            months: those of all; None for those that the IDs bear.
 
         Raises:
             InvalidId: IDs bear no gene, and there are no months; a column of the key has no
@@ -75,7 +74,8 @@ class Keys:
             id, key = self._told(given)
             places.setdefault(month_of(id=id), {})[key] = None
             keys.append(key)
-        return keys, {month: list(those) for month, those in places.items()}
+        # All in one order: else two who read while months are altered may wait for each other.
+        return keys, {month: list(places[month]) for month in sorted(places, reverse=True)}
 
     def _told(self, given: Any) -> tuple[Any, Any]:
         """An ID, and the key that it is or ends."""

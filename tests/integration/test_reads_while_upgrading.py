@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +11,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Engine, Integer, String, Table, create_engine, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.pool import NullPool
 
+from shardctl.dialects import open_database
 from shardctl.migrate import commands
 from shardctl.pages import page
 from shardctl.reads import get_many
@@ -38,6 +51,11 @@ DOWN = 'op.drop_column("t_order", "note")'
 
 DECLARED = orders(FAMILY, Column("room_id", Integer), Column("note", String(9))).declared
 T = DECLARED.c
+
+WAITING = (
+    "SELECT COUNT(*) FROM information_schema.processlist "
+    "WHERE db = DATABASE() AND state = 'Waiting for table metadata lock'"
+)
 
 
 def made(folder: Path, url: str) -> Project:
@@ -178,3 +196,44 @@ def test_readers_by_name_go_on_while_a_column_comes_and_goes(
         up(project, readers)
     engine.dispose()
     assert all(turns > 3 * len(TABLES) for turns in readers.turns)
+
+
+def test_a_reader_that_meets_a_deadlock_of_migrations_reads_again(server_url: str) -> None:
+    """It has read the second month and wants the first, another has read the first and wants the
+    second, and both months are about to be altered: the server ends the last who comes."""
+    project = Project(Path(), open_database(server_url))
+    create = [ORDERS.format(table=table, comment_id="") for table in TABLES]
+    project.sql(*create)
+    first, second = TABLES[:2]
+    # A snapshot would be refused of a month that is altered after it, with another error.
+    engine = create_engine(server_url, poolclass=NullPool, isolation_level="READ COMMITTED")
+    waiting: list[Future[Any]] = []
+    errors: list[int] = []
+
+    def wait(work: Callable[..., object], *arguments: Any) -> None:
+        waiting.append(pool.submit(work, *arguments))
+        until(lambda: project.rows(WAITING) == [(len(waiting),)])
+
+    def read_on(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT * FROM {second}")
+        connection.rollback()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def come_between(_: object, __: object, statement: str, *___: object) -> None:
+        if f"FROM {first} \n" in statement and not waiting:
+            wait(project.sql, f"ALTER TABLE {second} ADD note int")
+            wait(read_on, other)
+            wait(project.sql, f"ALTER TABLE {first} ADD note int")
+
+    @event.listens_for(engine, "handle_error")
+    def hear(context: ExceptionContext) -> None:
+        errors.append(context.original_exception.args[0])
+
+    ids, coins = [IDS[0], IDS[2]], select(T.order_id, T.coin)
+    with engine.connect() as other, ThreadPoolExecutor(3) as pool:
+        other.exec_driver_sql(f"SELECT * FROM {first}")
+        found = get_many(engine, ids, MonthlyTable(FAMILY, DECLARED), coins)
+    assert found.missing == tuple(ids)
+    assert errors == [1213]
+    assert [each.result() for each in waiting] == [None] * 3
+    engine.dispose()
