@@ -59,6 +59,8 @@ def get_many(
 ) -> Found:
     """Rows by their IDs: one statement for each month that IDs bear, or for 500 IDs of one.
 
+    Months that were asked for together before are asked by one statement.
+
     IDs are compared by the server, as their column compares them; how they are spelled does not
     matter where it does not matter to the column. It is no snapshot, but in a transaction that is
     one.
@@ -101,14 +103,14 @@ def get_many(
     def read() -> tuple[Mapping[Any, Row[Any]], Seen, Collection[Month]]:
         seen, there = _there(tables, bind, places, missing)
         refuse_unknown(tables.family, seen, lookup.query.names, lacking)
+        together = None if months is not None else lookup.find_together(bind, there, values, seen)
+        if together is not None:
+            return together, seen, ()
         found: dict[Any, Row[Any]] = {}
-        doubtful = []
         for month, those in there.items():
             if wanted := [key for key in those if key not in found]:
                 found |= lookup.find(bind, month, wanted, values, seen, lacking)
-                if seen.lacking(month, lookup.query.names):
-                    doubtful.append(month)
-        return found, seen, doubtful
+        return found, seen, [month for month in there if seen.lacking(month, lookup.query.names)]
 
     found = steady(tables, bind, read)
     rows = tuple([found.get(key) for key in keys])

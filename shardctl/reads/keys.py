@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, tuple_
 
@@ -16,9 +16,6 @@ from shardctl.tables.key import KeyType
 
 Places: TypeAlias = Mapping[Month, Sequence[Any]]
 """By month, the keys of rows that may be in it."""
-
-IDS: Final = "ids"
-"""The parameter of `Keys.among`."""
 
 
 class Keys:
@@ -40,10 +37,10 @@ class Keys:
         self.names = tuple([column.key for column in columns])
         self._stored = tuple(map(_stored, columns))
 
-    def among(self, table: Table) -> ColumnElement[bool]:
-        """The rows of a month's table with the keys in the parameter `ids`."""
+    def among(self, table: Table, parameter: str) -> ColumnElement[bool]:
+        """The rows of a month's table with the keys in a parameter."""
         columns = [table.c[name] for name in self.names]
-        ids: BindParameter[Any] = bindparam(IDS, expanding=True)
+        ids: BindParameter[Any] = bindparam(parameter, expanding=True)
         return columns[0].in_(ids) if len(columns) == 1 else tuple_(*columns).in_(ids)
 
     def places(

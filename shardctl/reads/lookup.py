@@ -8,16 +8,18 @@ from operator import itemgetter
 from threading import RLock
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Label, Row, Select, select
+from sqlalchemy import Column, CompoundSelect, Connection, Label, Row, Select, select, union_all
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import Over
 from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.visitors import iterate
 
+from shardctl.dialects.mysql import errors as mysql
 from shardctl.errors import QueryRefused
 from shardctl.month import Month
-from shardctl.reads.keys import IDS, Keys
+from shardctl.reads.keys import Keys, Places
 from shardctl.reads.move import Prepared, Query, is_own
 from shardctl.reads.project import Lacking
 from shardctl.reads.seen import Seen
@@ -30,6 +32,10 @@ AT_ONCE: Final = 500
 STATEMENTS: Final = 500
 """So many statements are kept of one SELECT."""
 
+TOGETHER: Final = 24
+"""So many months are in one statement at most."""
+
+_IDS: Final = "ids"
 _AGGREGATES: Final = frozenset(["avg", "count", "group_concat", "max", "min", "sum"])
 
 
@@ -81,6 +87,45 @@ class Lookup:
         self._key_of: Callable[[Row[Any]], Any] = itemgetter(*places)
         self._own = own if len(columns) > self._width else None
         self._statements: Recent[Any, Select[Any]] = Recent(STATEMENTS, RLock())
+        self._together: Recent[tuple[Month, ...], _Together] = Recent(STATEMENTS, RLock())
+
+    def find_together(
+        self, connection: Connection, places: Places, values: Mapping[str, Any], seen: Seen
+    ) -> Mapping[Any, Row[Any]] | None:
+        """The rows of several months by one statement, for a third of the time.
+
+        To make one takes longer than it saves: so it is made for months that were asked for
+        together before.
+
+        Args:
+            places: of a key there is one.
+
+        Returns:
+            Rows by key; None where the months are to be asked one by one.
+        """
+        months = tuple(places)
+        if not 1 < len(months) <= TOGETHER or sum(map(len, places.values())) > AT_ONCE:
+            return None
+        if any(seen.lacking(month, self.query.names) for month in months):
+            return None
+        together = self._together.get(months)
+        if together is None:
+            self._together(months, _Together)
+            return None
+        if together.statement is None:
+            together.statement = self._made(months, seen)
+        ids = {f"{_IDS}{at}": keys for at, keys in enumerate(places.values())}
+        try:
+            read = self._read(connection, together.statement, {**values, **ids})
+        except DBAPIError as error:
+            if not mysql.is_collation_mix(error):  # while a migration changes a collation
+                raise
+            return None
+        asked = {key for keys in places.values() for key in keys}
+        left = asked - read.keys()
+        if len(read) + len(left) > len(asked) or (left and _may_be_alike(left, read)):
+            return None
+        return read
 
     def find(
         self,
@@ -104,26 +149,25 @@ class Lookup:
         found: dict[Any, Row[Any]] = {}
         for at in range(0, len(keys), AT_ONCE):
             some = keys[at : at + AT_ONCE]
-            read = self._read(connection, statement, some, values)
+            read = self._read(connection, statement, {**values, _IDS: some})
             exact = read.keys() & set(some)
             found |= read if len(exact) == len(read) else {key: read[key] for key in exact}
             left = [key for key in some if key not in exact]
             if left and (len(exact) < len(read) or _may_be_alike(left, exact)):
                 # A collation takes texts for others: which for which, the server alone knows.
                 for key in left:
-                    one = self._read(connection, statement, [key], values)
+                    one = self._read(connection, statement, {**values, _IDS: [key]})
                     found |= zip([key], one.values(), strict=False)
         return found
 
     def _read(
         self,
         connection: Connection,
-        statement: Select[Any],
-        keys: Sequence[Any],
+        statement: Select[Any] | CompoundSelect[Any],
         values: Mapping[str, Any],
     ) -> Mapping[Any, Row[Any]]:
         """The rows that the server finds for some keys, by their own."""
-        rows = connection.execute(statement, {**values, IDS: keys}).all()
+        rows = connection.execute(statement, values).all()
         read = dict(zip(map(self._key_of, rows), self._shorn(rows), strict=True))
         if len(read) < len(rows):
             raise QueryRefused(f"the SELECT gives two rows for an ID of {self._table!r}")
@@ -134,8 +178,17 @@ class Lookup:
         kept = self._statements.get(shape)
         if kept is not None:
             return kept
-        among = self._keys.among(self._table.month(month))
+        among = self._keys.among(self._table.month(month), _IDS)
         return self._statements(shape, lambda: self.query.at(month, seen, lacking).where(among))
+
+    def _made(self, months: Sequence[Month], seen: Seen) -> CompoundSelect[Any]:
+        branches = [
+            self.query.at(month, seen).where(
+                self._keys.among(self._table.month(month), f"{_IDS}{at}")
+            )
+            for at, month in enumerate(months)
+        ]
+        return union_all(*branches)
 
     def _shorn(self, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         """Rows with the columns alone that the user has named."""
@@ -145,6 +198,12 @@ class Lookup:
         shorn: Any = IteratorResult(self._own, iter([tuple(row)[:width] for row in rows]))
         own: Sequence[Row[Any]] = shorn.all()
         return own
+
+
+class _Together:
+    """Months that were asked for together, and the statement that does so."""
+
+    statement: CompoundSelect[Any] | None = None
 
 
 def _refuse(written: Select[Any]) -> None:

@@ -270,6 +270,59 @@ def test_it_works_under_asyncio(async_url: str) -> None:
     asyncio.run(main())
 
 
+def test_months_that_are_asked_together_again_are_asked_by_one_statement(engine: Engine) -> None:
+    table, sent = filled(engine), list[str]()
+    t = table.declared.c
+    ids = [order_id(3, IN_FEBRUARY), order_id(2), order_id(9), order_id(1)]
+    event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+
+    def users(above: int) -> list[int | None]:
+        found = get_many(engine, ids, table, select(t.user_id).where(t.user_id > above))
+        return [row and row.user_id for row in found.rows]
+
+    assert users(0) == [3, 2, None, 1]
+    sent.clear()
+    assert users(1) == [3, 2, None, None]
+    assert len(sent) == 1
+    assert users(2) == [3, None, None, None]
+    ids = [order_id(2), order_id(1)]
+    assert users(0) == [2, 1]
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE t_order_202002 RENAME COLUMN user_id TO other")
+    ids = [order_id(3, IN_FEBRUARY), order_id(1)]
+    with pytest.raises(ColumnMissing):
+        users(0)
+
+
+def test_months_of_unlike_collations_are_asked_one_by_one(server_url: str) -> None:
+    gene = DigitsGene(0, "%Y%m%d", letters=True)
+    family = Family("t_order", timezone="UTC", gene=gene, key=("id",))
+    table = MonthlyTable(
+        family, Table("t_order", MetaData(), Column("id", String(20), primary_key=True))
+    )
+    engine = create_engine(server_url, poolclass=NullPool)
+    ids = ["20200101Abc", "20200201x"]
+    with engine.begin() as connection:
+        for id, collation in zip(ids, ("general", "unicode"), strict=True):
+            connection.exec_driver_sql(
+                f"CREATE TABLE t_order_{id[:6]} (id varchar(20) PRIMARY KEY) "
+                f"CHARSET utf8mb4 COLLATE utf8mb4_{collation}_ci"
+            )
+            connection.execute(insert(table.for_id(id)), [{"id": id}])
+    for _ in range(3):
+        assert get_many(engine, ids, table).rows == tuple((id,) for id in ids)
+    lower = [ids[0].lower(), ids[1].upper()]
+    assert get_many(engine, lower, table).rows == tuple((id,) for id in ids)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "ALTER TABLE t_order_202002 CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+        )
+    assert get_many(engine, lower, table).rows == tuple((id,) for id in ids)
+    both = [ids[0], *lower]
+    assert get_many(engine, both, table).rows == ((ids[0],), (ids[0],), (ids[1],))
+    engine.dispose()
+
+
 # -- replicas -----------------------------------------------------------------------------------
 
 
