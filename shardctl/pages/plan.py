@@ -90,7 +90,7 @@ class Plan:
         """What puts months in the order of their rows within a span; "" where nothing does."""
         if self._lead is None and span.months:
             self._lead = lead(self.table, self.orders, span.months[0])
-        if self._lead == "time" and self.orders[0].nullable and span.shape == ("", ""):
+        if self._lead == "time" and self.orders[0].nullable and not span.bounded:
             return ""  # rows without an add-time would come first, whatever their month
         return self._lead or ""
 
@@ -131,7 +131,7 @@ class Plan:
             statement = self._statements(
                 shape, lambda: self._made(months, seen, span, lacking, nulls)
             )
-        given = {**values, **span.values, _LIMIT: limit}
+        given = {**values, **span.values(bounds), _LIMIT: limit}
         if position:
             given |= {f"k{at}": value for at, value in enumerate(position.values)}
             given[f"k{len(self.orders)}"] = _number(position.month)
