@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -35,6 +36,7 @@ class Seen:
         is_file: whether the database is SQLite's.
         starts: the first instant of each month, in UTC, and the one after the last month.
         has_gaps: whether months are missing between the first and the last.
+        at: when that was, by the process's own clock.
     """
 
     months: tuple[Month, ...]
@@ -43,6 +45,7 @@ class Seen:
     is_file: bool
     starts: tuple[datetime, ...]
     has_gaps: bool
+    at: float = field(default=0, compare=False)
 
     @classmethod
     def look(cls, connection: Connection, family: Family) -> Seen:
@@ -66,6 +69,7 @@ class Seen:
             is_file=read is sqlite,
             starts=tuple(month.start(family.zone).astimezone(UTC) for month in begin),
             has_gaps=bool(months) and months[-1] - months[0] != len(months) - 1,
+            at=monotonic(),
         )
 
     def lacking(self, month: Month, names: frozenset[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam
@@ -23,6 +24,9 @@ Instant: TypeAlias = "datetime | Month | None"
 Missing: TypeAlias = Literal["error", "skip"]
 
 Shape: TypeAlias = tuple[str, str]
+
+AGAIN: Final = 60
+"""Seconds after which one looks again for months of the future, which hold hardly a row yet."""
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -105,8 +109,8 @@ def find(
 
     A month before the family's first, or without one before the earliest that there is, is not
     missing; nor is one of the future, which can hold no rows. The database is looked at again
-    where one is missing, and where the range ends after the last month known: not beyond what
-    the family premakes, though.
+    where one is missing; where only months of the future are not known, up to as many as the
+    family premakes, once a minute.
 
     Args:
         since: the add-time of the earliest rows.
@@ -164,11 +168,14 @@ class _Range:
         if self.until and self.until + family.skew <= starts[-1]:
             return False
         # A neighbour of the past that is not there will hardly come.
-        ahead = Month.of(self.now, family.zone) + family.premake
+        present = Month.of(self.now, family.zone)
+        ahead = present + family.premake
         if self.until:
             reach = self.until if self.until < self.now - family.skew else self.until + family.skew
             ahead = min(ahead, Month.of(reach - _LEAST, family.zone))
-        return ahead > months[-1]
+        if ahead <= months[-1]:
+            return False
+        return months[-1] < present or monotonic() - seen.at > AGAIN
 
     def absent(self, family: Family, seen: Seen) -> list[Month]:
         """The months that should have a table, and have none."""
