@@ -101,8 +101,9 @@ class Plan:
         if text is None:
             compiled = str(self.query.select.compile(dialect=connection.dialect))
             text = self._texts[name] = f"{self.table.family.name}\n{compiled}\n".encode()
-        told = repr(tuple(values.values())).encode()
-        return blake2b(text + told, digest_size=9).hexdigest()
+        # The values of an IN may come from a set, which has another order in each process.
+        told = [sorted(map(repr, v)) if isinstance(v, list) else v for v in values.values()]
+        return blake2b(text + repr(told).encode(), digest_size=9).hexdigest()
 
     def read(
         self,

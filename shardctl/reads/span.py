@@ -41,6 +41,7 @@ class Span:
         since: in UTC, as are all times here; None for no bound, as below.
         until: likewise.
         time: the time column, of the template; None where the family has none.
+        now: a little before the present, by as much as clocks may differ: by `skew`.
         edges: the last month that may have rows before the range, and the first that may have
             some after it.
     """
@@ -50,6 +51,7 @@ class Span:
     since: datetime | None
     until: datetime | None
     time: Column[Any] | None
+    now: datetime
     edges: tuple[Month | None, Month | None]
 
     @property
@@ -189,7 +191,7 @@ class _Range:
     def span(self, seen: Seen, skew: timedelta, time: Column[Any] | None) -> Span:
         months, starts = seen.months, seen.starts[:-1]
         if self.empty:
-            return Span((), (0, 0), self.since, self.until, time, (None, None))
+            return Span((), (0, 0), self.since, self.until, time, self.now, (None, None))
 
         def holding(instant: datetime) -> int:
             """Which month an instant is in, or comes after."""
@@ -207,7 +209,8 @@ class _Range:
         if time is None or time.nullable:
             edges = (None, None)  # a NULL lies in no range
         inner = (first - begin, last - begin)
-        return Span(months[begin:end], inner, self.since, self.until, time, edges)
+        now = self.now - skew
+        return Span(months[begin:end], inner, self.since, self.until, time, now, edges)
 
 
 def _instant(given: Instant, family: Family) -> datetime | None:

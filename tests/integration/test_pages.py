@@ -400,6 +400,9 @@ def test_a_cursor_goes_on_with_nothing_but_its_own_query(engine: Engine) -> None
     again = orders()  # as another process has it
     mine = newest(again).where(again.declared.c.user_id < 5)
     assert users(read(engine, again, mine, after=cursor)) == [1]
+    several = [newest(table).where(t.user_id.in_(ids)) for ids in ([1, 2, 3], [3, 2, 1])]
+    cursor = read(engine, table, several[0], size=1).cursor
+    assert users(read(engine, table, several[1], after=cursor)) == [1]
 
 
 def test_a_signed_cursor_is_taken_with_its_key_alone(engine: Engine) -> None:
