@@ -304,6 +304,28 @@ def test_a_range_is_exact_and_may_begin_in_the_middle_of_a_second(engine: Engine
         assert users(given) == found
 
 
+def test_rows_beyond_a_range_are_not_given_where_reading_begins_without_its_bound(
+    engine: Engine,
+) -> None:
+    """After a cursor, and in a month up to the present, where hardly a row lies beyond."""
+    table = orders()
+    present = FAMILY.current_month()
+    made(table, engine, JANUARY, *(present + n for n in (-1, 0, 1)))
+    store(engine, table, *(order(n, at(JANUARY, n)) for n in range(1, 6)))
+    first = read(engine, table, newest(table), size=1)
+    rest = read(engine, table, newest(table), after=first.cursor, until=at(JANUARY, 3))
+    assert users(first) + users(rest) == [5, 2, 1]
+    first = read(engine, table, oldest(table), size=1)
+    rest = read(engine, table, oldest(table), after=first.cursor, since=at(JANUARY, 4))
+    assert users(first) + users(rest) == [1, 4, 5]
+    now = datetime.now(UTC)
+    store(engine, table, *(order(n, now + timedelta(minutes=n)) for n in (7, 9)))
+    assert users(read(engine, table, newest(table), since=now, until=now)) == []
+    for minutes, found in ((8, [7]), (10, [9, 7])):
+        until = now + timedelta(minutes=minutes)
+        assert users(read(engine, table, newest(table), since=present + -1, until=until)) == found
+
+
 def test_a_mapped_class_and_a_model_are_read(engine: Engine) -> None:
     class Base(DeclarativeBase):
         pass
