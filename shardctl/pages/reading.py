@@ -82,7 +82,7 @@ class Reading:
 
         if opened := self._opened(months, position):
             found = read(opened)
-            if not found or self._lies_in(self.plan.first_value(found[0], months)):
+            if not found or self._lies_in(self.plan.first_value(found[0])):
                 return found
         return read(self.span)
 
@@ -152,7 +152,7 @@ class Reading:
         edge = plan.edge(month, 1) if descending else plan.edge(month + 1, -1)
 
         def settled(row: Row[Any]) -> bool:
-            value = plan.first_value(row, window)
+            value = plan.first_value(row)
             return bool(value > edge if descending else value < edge)
 
         if settled(found[-1]):

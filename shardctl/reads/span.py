@@ -163,8 +163,8 @@ class _Range:
         if self.empty:
             return False
         months, starts = seen.months, seen.starts
-        if not months or seen.has_gaps:
-            return not months or bool(self.absent(family, seen))
+        if not months or (seen.has_gaps and self.absent(family, seen)):
+            return True
         if family.first and family.first < months[0] and (not self.since or self.since < starts[0]):
             return True
         if self.until and self.until + family.skew <= starts[-1]:
