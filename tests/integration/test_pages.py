@@ -363,6 +363,24 @@ def test_a_page_is_read_under_asyncio(async_url: str) -> None:
     asyncio.run(main())
 
 
+def test_a_family_without_a_time_column_is_read_by_its_ids_and_has_no_bounds(
+    engine: Engine,
+) -> None:
+    table = orders(replace(FAMILY, time=""))
+    made(table, engine)
+    plain = datetime(2020, 1, 1)  # noqa: DTZ001
+    rows = [order(n, at(m, n)) for m in (JANUARY, FEBRUARY) for n in (1, 2)]
+    store(engine, table, *(row | {"create_time": plain} for row in rows))
+    t = table.declared.c
+    by_id = select(t.order_id).order_by(t.order_id)
+    first = page(engine, by_id, table, size=3, missing="skip")
+    rest = page(engine, by_id, table, size=3, missing="skip", after=first.cursor)
+    found = [row.order_id for row in (*first.rows, *rest.rows)]
+    assert found == [row["order_id"] for row in rows]
+    with pytest.raises(ConfigError, match="no column for the add-time"):
+        page(engine, by_id, table, since=JANUARY)
+
+
 # -- refused ------------------------------------------------------------------------------------
 
 
