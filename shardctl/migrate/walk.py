@@ -128,6 +128,7 @@ class Walk:
                 course=self.course,
                 confined=confined,
                 only=only,
+                seen=self.ahead.foresight.looks,
             ).carry_out()
         return replace(outcome, findings=findings)
 
