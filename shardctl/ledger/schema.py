@@ -6,7 +6,7 @@ that two names that differ in case or accents stay two.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -45,6 +45,9 @@ LOG_SINCE: Final = 5
 
 BACKFILLS_SINCE: Final = 5
 """The version of the ledger that brought `shardctl_backfill`."""
+
+_SEEN: Final = "shardctl_version"
+"""Under this the version stands in the `info` of a session that has read it."""
 
 LOCK: Final = "database"
 """The name of the one row of `shardctl_lock`: a database has one lock."""
@@ -261,13 +264,22 @@ sweep = _table(
 def version(connection: Connection) -> int | None:
     """The version of the ledger in this database; None where there is no ledger yet.
 
+    Every read asks; a session is answered by the server once, and from then on by what it said:
+    under the lock nobody else changes it, and who takes the lock asks anew (`ensure`).
+
     Raises:
         Refused: it is newer than this shardctl knows.
     """
+    if connection.info.get(_SEEN) != VERSION:
+        connection.info[_SEEN] = _version(connection)
+    return cast("int | None", connection.info[_SEEN])
+
+
+def _version(connection: Connection) -> int | None:
     known = select(meta.c.version).where(meta.c.name == "ledger")
     try:
         found: int | None = connection.scalar(known)
-    except DBAPIError:  # every read asks for the version, so the table is looked for only here
+    except DBAPIError:
         if not inspect(connection).has_table(meta.name):
             return None
         found = connection.scalar(known)  # another has made it meanwhile
@@ -288,7 +300,7 @@ def ensure(connection: Connection, dialect: Dialect) -> None:
     Raises:
         Refused: the ledger is of a newer version than this shardctl knows.
     """
-    if version(connection) == VERSION:
+    if _version(connection) == VERSION:
         return
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
