@@ -77,7 +77,7 @@ class Turns:
             recording = (
                 nullcontext(Record())
                 if self._clauses[stretch[0]].data
-                else sender.recording(member.table, stretch, [n for n, _ in rows])
+                else sender.recording(member.table, stretch)
             )
             with recording as record:
                 for step in steps:
