@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shardctl import lock
 from shardctl.aio import call
 from shardctl.catalog import lacking, ready
-from shardctl.errors import UnsupportedServer
+from shardctl.errors import ConfigError, StepFailed, UnsupportedServer
 from shardctl.family import Family
+from shardctl.lifecycle.gate import Gate, gate
+from shardctl.migrate import commands
+from shardctl.migrate.course import Course
+from shardctl.migrate.selection import Selection
+from shardctl.migrate.skip import skip
+from shardctl.report import Event, Note
+from tests.conftest import RunCli
 from tests.integration.test_async import async_url
 from tests.project import ORDERS, Project
 
@@ -142,3 +153,272 @@ def test_another_kind_of_server_is_refused(local: Project) -> None:
     engine.dialect.name = "postgresql"
     with pytest.raises(UnsupportedServer, match="postgresql"):
         ready(engine, ORDER, "coin")
+
+
+# -- gate -------------------------------------------------------------------------------------
+
+UNIQUE = 'op.create_index("uq_user", "t_order", ["user_id"], unique=True)\n'
+NOT_UNIQUE = 'op.drop_index("uq_user", "t_order")\n'
+PAY = 'op.execute("UPDATE t_order SET coin = coin + 1")\n'
+AREA = 'op.add_column("{}", sa.Column("area", sa.BigInteger))\n'
+TWICE = "INSERT INTO {0} (order_id, user_id, create_time) VALUES ('{1}', 7, '2020-01-01')"
+ONE_BY_ONE = Course(jobs=1, max_failures=0)
+
+
+def waiting(project: Project, revision: str, **named: Any) -> dict[str, str]:
+    """What each table waits for."""
+    found = gate(project.config, revision, **named)
+    assert found.open == (not found.pending and not found.waiting)
+    return {each.table: each.reason for each in found.waiting}
+
+
+def opens(project: Project, revision: str, **named: Any) -> bool:
+    return gate(project.config, revision, **named).open
+
+
+def fails_on_the_second(project: Project, clauses: str = ADD_ROOM + UNIQUE) -> None:
+    """A revision under way: through the first month, failed on the second, not come to the third.
+
+    The first one has a row and is the canary.
+    """
+    project.sql(*(TWICE.format(*each) for each in ((FIRST, "a"), (SECOND, "b"), (SECOND, "c"))))
+    project.revision("r1", clauses, "".join(reversed([DROP_ROOM, NOT_UNIQUE])))
+    with pytest.raises(StepFailed):
+        commands.upgrade(project.config, course=ONE_BY_ONE)
+
+
+def left_out(project: Project, clauses: str = ADD_ROOM + UNIQUE) -> None:
+    """A revision that has come to its end without the second month."""
+    fails_on_the_second(project, clauses)
+    skip(project.config, SECOND, reason="archived, read only")
+    project.upgrade()
+
+
+def test_it_opens_when_every_month_has_had_the_revision(project: Project) -> None:
+    project.revision("r0", AREA.format("t_order"))
+    project.upgrade()
+    fails_on_the_second(project)
+    found = gate(project.config, "r1")
+    assert (found.pending, found.families) == ("the upgrade to r1 is unfinished", ("t_order",))
+    reasons = waiting(project, "r1")
+    assert list(reasons) == [SECOND, THIRD]
+    assert reasons[SECOND].startswith("it failed: ")
+    assert "uniq" in reasons[SECOND].lower() or "1062" in reasons[SECOND]
+    assert reasons[THIRD] == "the upgrade to r1 has not come to it"
+    assert opens(project, "r0"), "what r1 changes tells nothing of r0"
+    project.sql(f"DELETE FROM {SECOND}")
+    project.upgrade()
+    assert opens(project, "r1")
+    assert opens(project, "r0")
+    assert opens(project, "head")
+
+
+def test_a_month_that_was_left_out_is_named(project: Project) -> None:
+    left_out(project)
+    why = "it is left out of the upgrade to r1: archived, read only"
+    assert waiting(project, "r1") == {SECOND: why}
+    assert opens(project, "r1", months=Selection.parse(excepted="202002"))
+    project.revision("r2", AREA.format("t_order"))
+    project.upgrade()
+    assert waiting(project, "r2") == {SECOND: why}, "what r2 builds on is not there"
+    project.sql(f"DELETE FROM {SECOND}")
+    index = "uq_user__202002" if project.is_sqlite else "uq_user"
+    project.sql(f"CREATE UNIQUE INDEX {index} ON {SECOND} (user_id)")
+    assert opens(project, "r1"), "brought up by hand, it is there"
+    assert opens(project, "r2")
+
+
+def test_it_is_shut_while_the_revision_is_taken_back(project: Project) -> None:
+    project.revision("r1", ADD_ROOM, UNIQUE + DROP_ROOM)
+    project.upgrade()
+    project.revision("r2", AREA.format("t_order"), 'op.drop_column("t_order", "area")')
+    project.upgrade()
+    assert not opens(project, "r2", gone=True)
+    project.downgrade("r1")
+    assert opens(project, "r2", gone=True)
+    assert opens(project, "r1")
+    project.sql(*(TWICE.format(*each) for each in ((FIRST, "a"), (SECOND, "b"), (SECOND, "c"))))
+    with pytest.raises(StepFailed):
+        commands.downgrade(project.config, "-1", allow_destructive=True, course=ONE_BY_ONE)
+    unfinished = "the downgrade of r1 is unfinished"
+    assert waiting(project, "r1") == dict.fromkeys(MONTHS, unfinished)
+    assert list(waiting(project, "r1", gone=True)) == [SECOND, THIRD]
+    skip(project.config, SECOND, reason="archived")
+    project.downgrade("-1")
+    why = "it is left out of the downgrade of r1: archived"
+    assert waiting(project, "r1", gone=True) == {SECOND: why}
+    assert list(waiting(project, "r1")) == list(MONTHS)
+
+
+def test_it_waits_until_an_upgrade_is_through(project: Project) -> None:
+    project.revision("r1", ADD_ROOM)
+    waits, found, notes = threading.Event(), list[Gate](), list[Event]()
+
+    def report(event: Event) -> None:
+        notes.append(event)
+        waits.set()
+
+    def run() -> None:
+        found.append(gate(project.config, "r1", wait=60, report=report))
+
+    deployment = threading.Thread(target=run)
+    deployment.start()
+    assert waits.wait(30)
+    assert found == []
+    project.upgrade()
+    deployment.join(30)
+    assert [each.open for each in found] == [True]
+    (note,) = notes
+    assert isinstance(note, Note)
+    assert note.text == ("waiting: the upgrade to r1 has not begun: the database is at no revision")
+    assert ready(engine_of(project), ORDER, "room_id")
+
+
+def test_it_needs_no_lock_and_writes_nothing(project: Project) -> None:
+    project.revision("r1", ADD_ROOM)
+    with project.connect() as connection:
+        before = project.database.dialect.table_names(connection)
+    assert list(waiting(project, "r1")) == [*MONTHS, "t_item_202001"]
+    with project.connect() as connection:
+        assert project.database.dialect.table_names(connection) == before, "no ledger is made"
+    project.upgrade()
+    with lock.acquire(project.database, command="upgrade"):
+        assert opens(project, "r1")
+
+
+def test_data_that_was_not_changed_is_waited_for_though_the_month_looks_alike(
+    local: Project,
+) -> None:
+    left_out(local, UNIQUE + PAY)
+    local.sql(f"DELETE FROM {SECOND}", f"CREATE UNIQUE INDEX uq_user__202002 ON {SECOND} (user_id)")
+    assert list(waiting(local, "r1")) == [SECOND]
+
+
+def test_a_later_revision_that_changes_the_same_does_not_shut_it(local: Project) -> None:
+    local.revision("r1", ADD_ROOM)
+    local.upgrade()
+    local.sql(TWICE.format(SECOND, "a"), TWICE.format(SECOND, "b"))
+    local.revision("r2", DROP_ROOM + UNIQUE)
+    with pytest.raises(StepFailed):
+        local.upgrade(destructive=True)
+    assert opens(local, "r1")
+    assert not opens(local, "r2")
+    local.sql(f"DELETE FROM {SECOND}")
+    local.upgrade(destructive=True)
+    assert opens(local, "r1")
+    assert opens(local, "r2")
+
+
+def test_a_month_that_was_left_out_of_a_later_revision_has_had_this_one(local: Project) -> None:
+    local.revision("r0", ADD_ROOM)
+    local.upgrade()
+    default = 'op.alter_column("t_order", "room_id", server_default="0")\n'
+    left_out(local, UNIQUE + default)
+    assert list(waiting(local, "r1")) == [SECOND]
+    assert opens(local, "r0")
+
+
+def test_what_a_revision_builds_on_has_to_come_to_its_end_first(local: Project) -> None:
+    fails_on_the_second(local)
+    local.revision("r2", AREA.format("t_item"))
+    found = gate(local.config, "r2")
+    assert found.pending == (
+        "the upgrade to r1 is unfinished; "
+        "the upgrade to r2 has not begun: the database is at no revision"
+    )
+    reasons = waiting(local, "r2")
+    assert reasons[SECOND].startswith("it failed: ")
+    assert reasons["t_item_202001"] == "the upgrade to r2 has not begun"
+    assert set(reasons) == {*MONTHS, "t_item_202001"}
+
+
+def test_families_that_the_revision_does_not_change_count_for_head_alone(local: Project) -> None:
+    left_out(local)
+    local.revision("r2", AREA.format("t_item"))
+    local.upgrade()
+    assert gate(local.config, "r2").families == ("t_item",)
+    assert opens(local, "r2")
+    assert list(waiting(local, "head")) == [SECOND]
+    assert list(waiting(local, "r1")) == [SECOND]
+
+
+def test_a_month_put_back_from_a_backup_is_named_other_drift_is_not(local: Project) -> None:
+    local.revision("r1", ADD_ROOM)
+    local.upgrade()
+    local.sql(f"ALTER TABLE {FIRST} ADD COLUMN note text")
+    assert opens(local, "r1")
+    local.sql(f"ALTER TABLE {THIRD} DROP COLUMN room_id")
+    assert waiting(local, "r1") == {THIRD: "unlike the template: column room_id missing"}
+    local.sql("DROP TABLE t_order")
+    assert waiting(local, "r1") == dict.fromkeys(MONTHS, "the template t_order is missing")
+
+
+def test_of_a_stamped_revision_every_difference_counts_where_the_ledger_knows_nothing(
+    local: Project,
+) -> None:
+    local.revision("r1", ADD_ROOM)
+    commands.stamp(local.config, "r1")
+    assert opens(local, "r1"), "all months are like the template"
+    assert opens(local, "r1", gone=True) is False
+    local.sql("ALTER TABLE t_order ADD COLUMN room_id int", f"DROP TABLE {FIRST}")
+    missing = "unlike the template: column room_id missing"
+    assert waiting(local, "r1") == {SECOND: missing, THIRD: missing}
+
+
+def test_a_run_whose_version_has_moved_is_through(local: Project) -> None:
+    local.revision("r1", ADD_ROOM)
+    local.upgrade()
+    local.sql("UPDATE shardctl_run SET finished_at = NULL")
+    assert opens(local, "r1")
+
+
+def test_a_revision_of_plain_tables_has_no_months(local: Project) -> None:
+    local.sql("CREATE TABLE plain (id int PRIMARY KEY)")
+    local.revision("r1", AREA.format("plain"))
+    assert not opens(local, "r1")
+    local.upgrade()
+    assert gate(local.config, "r1").families == ()
+    assert opens(local, "r1")
+
+
+def test_a_database_ahead_of_the_files_is_judged_by_the_ledger(local: Project) -> None:
+    local.revision("r1", ADD_ROOM)
+    file = local.revision("r2", AREA.format("t_order"))
+    local.upgrade()
+    file.unlink()
+    assert opens(local, "r1")
+    assert opens(local, "head")
+    local.sql("DELETE FROM shardctl_run")
+    with pytest.raises(ConfigError, match="the database is at r2, of which there is no file here"):
+        gate(local.config, "r1")
+
+
+@pytest.mark.parametrize("wrong", ["r9", "", "+1", "-1", "base"])
+def test_a_revision_that_is_none_is_wrong_input(local: Project, wrong: str) -> None:
+    local.revision("r1", ADD_ROOM)
+    with pytest.raises(ConfigError):
+        gate(local.config, wrong, wait=60)
+
+
+def test_the_command_ends_with_what_it_found(local: Project, run_cli: RunCli) -> None:
+    fails_on_the_second(local)
+    shut = run_cli("gate", "--revision", "head", "--wait", "1s", cwd=local.folder)
+    assert (shut.returncode, shut.stderr) == (1, "")
+    told, *lines = shut.stdout.splitlines()
+    assert told == "waiting: the upgrade to r1 is unfinished"
+    assert lines[0] == "the upgrade to r1 is unfinished"
+    assert lines[1].startswith("t_order 2020-02: it failed: ")
+    assert lines[2] == "t_order 2020-03: the upgrade to r1 has not come to it"
+    data = json.loads(run_cli("gate", "--revision", "r1", "--json", cwd=local.folder).stdout)
+    assert data["pending"] == lines[0]
+    assert [each["month"] for each in data["waiting"]] == ["2020-02", "2020-03"]
+    local.sql(f"DELETE FROM {SECOND}")
+    local.upgrade()
+    done = run_cli("gate", "--revision", "r1", "--wait", "10m", cwd=local.folder)
+    assert (done.returncode, done.stdout) == (0, "r1 is in every month of t_order\n")
+    back = run_cli("gate", "--revision", "r1", "--gone", "--quiet", cwd=local.folder)
+    assert (back.returncode, back.stdout) == (1, "")
+    for wrong in (["--revision", "r9"], ["--revision", "r1", "--wait", "soon"], []):
+        refused = run_cli("gate", *wrong, cwd=local.folder)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("error: ")
