@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shardctl import lock
+from shardctl import ledger, lock
 from shardctl.aio import call
 from shardctl.catalog import lacking, ready
 from shardctl.errors import ConfigError, StepFailed, UnsupportedServer
@@ -422,3 +422,31 @@ def test_the_command_ends_with_what_it_found(local: Project, run_cli: RunCli) ->
         refused = run_cli("gate", *wrong, cwd=local.folder)
         assert refused.returncode == 2
         assert refused.stderr.startswith("error: ")
+
+
+# -- ready for a revision ---------------------------------------------------------------------
+
+
+def test_an_application_can_ask_for_a_revision(project: Project) -> None:
+    engine = engine_of(project)
+    assert not ledger.ready(engine, ORDER, "r1"), "there is no ledger yet"
+    fails_on_the_second(project)
+    assert not ledger.ready(engine, ORDER, "r1")
+    project.sql(f"DELETE FROM {SECOND}")
+    project.upgrade()
+    with engine.connect() as connection:
+        assert ledger.ready(connection, ORDER, "r1")
+        assert not ledger.ready(connection, ORDER, "r2")
+    commands.downgrade(
+        project.config, "-1", allow_destructive=True, course=Course(Selection.parse("202001"))
+    )
+    assert not ledger.ready(engine, ORDER, "r1"), "it is being taken back"
+    project.downgrade("-1")
+    assert not ledger.ready(engine, ORDER, "r1")
+
+
+def test_a_month_left_out_counts_for_its_family(local: Project) -> None:
+    left_out(local)
+    engine = engine_of(local)
+    assert not ledger.ready(engine, ORDER, "r1")
+    assert ledger.ready(engine, Family("t_item"), "r1")
