@@ -60,16 +60,16 @@ def gate(
         found = library.gate(
             run.config(), revision, gone=gone, months=months, wait=seconds, report=report
         )
-    run.say(as_json(found) if json else _text(found))
+    run.say(as_json(found) if json else _text(found, excepted))
     if not found.open:
         raise typer.Exit(1)
 
 
-def _text(gate: Gate) -> str:
+def _text(gate: Gate, excepted: str | None) -> str:
     if gate.open:
         where = "is gone from" if gate.gone else "is in"
         whose = f"every month of {', '.join(gate.families)}" if gate.families else "the database"
-        return f"{gate.revision} {where} {whose}"
+        return f"{gate.revision} {where} {whose}" + (f" except {excepted}" if excepted else "")
     lines = [gate.pending] if gate.pending else []
     groups: dict[tuple[str, str], list[Month]] = {}
     for each in gate.waiting:

@@ -28,9 +28,9 @@ def ready(bind: Engine | Connection, family: Family, revision: str) -> bool:
     with connected(bind) as connection:
         if schema.version(connection) is None:
             return False
-        runs = select(run.direction, run.finished_at).where(run.revision == revision)
-        found = {row.direction: row.finished_at for row in connection.execute(runs)}
-        if found.get("up") is None or "down" in found:
+        # That it is taken back forgets this.
+        finished = select(run.finished_at).where(run.revision == revision, run.direction == "up")
+        if connection.scalar(finished) is None:
             return False
         skipped = select(clause.table_name).where(
             clause.revision == revision, clause.direction == "up", clause.how == "skipped"
