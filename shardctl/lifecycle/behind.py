@@ -1,5 +1,6 @@
-"""Which tables a revision has not reached, or not left: by the ledger while it is on its way, and
-by how they look when it has come to its end.
+"""Which tables a revision has not come to: those that `gate` names.
+
+While it is on its way the ledger tells; when it has come to its end, how the tables look.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class Waiting:
     month: Month | None
     table: str
     reason: str
+
+    @classmethod
+    def of(cls, member: Member, reason: str) -> Waiting:
+        """A family's table, and what it waits for."""
+        return cls(member.family, member.month, member.table, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,6 @@ class Seen:
         )
 
 
-def of(member: Member, reason: str) -> Waiting:
-    """A family's table, and what it waits for."""
-    return Waiting(member.family, member.month, member.table, reason)
-
-
 def way(direction: Direction, revision: str) -> str:
     """A revision in one direction, in words."""
     return f"the {'upgrade to' if direction == 'up' else 'downgrade of'} {revision}"
@@ -84,7 +85,7 @@ def under_way(site: Site, run: Run, rosters: Iterable[Roster]) -> Iterator[Waiti
     for roster in rosters:
         for member in roster.members:
             if reason := _left(run, member, rows):
-                yield of(member, reason)
+                yield Waiting.of(member, reason)
 
 
 def unlike(
@@ -105,9 +106,9 @@ def unlike(
             rows = [row for row in seen.skipped.get(member.table, ()) if _of(row, run)]
             found = seen.differences(roster, member, keys)
             if rows and (found or any(run.clauses[row.n].data for row in rows)):
-                yield of(member, _left_out(run, rows[0]))
+                yield Waiting.of(member, _left_out(run, rows[0]))
             elif found:
-                yield of(member, "; ".join(found))
+                yield Waiting.of(member, "; ".join(found))
 
 
 def unrecorded(
@@ -125,7 +126,7 @@ def unrecorded(
             if not any(each in there for each in at) and (
                 found := seen.differences(roster, member)
             ):
-                yield of(member, "; ".join(found))
+                yield Waiting.of(member, "; ".join(found))
 
 
 def _left(run: Run, member: Member, rows: Rows) -> str:

@@ -12,7 +12,7 @@ from shardctl.catalog import Roster
 from shardctl.config import Config
 from shardctl.errors import ConfigError
 from shardctl.ledger import Direction, Run
-from shardctl.lifecycle.behind import Seen, Waiting, of, under_way, unlike, unrecorded, way
+from shardctl.lifecycle.behind import Seen, Waiting, under_way, unlike, unrecorded, way
 from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.migrate.commands import lineage
 from shardctl.migrate.lineage import Lineage
@@ -75,7 +75,7 @@ def gate(
     """
     line = lineage(config, revision)
     everything = revision == "head"
-    end, told = time.monotonic() + wait, None
+    end, told = time.monotonic() + wait, ""
     with opened(config, report) as site:
         while True:
             found = _Question(site, line, gone, everything).answer()
@@ -85,9 +85,11 @@ def gate(
             left = end - time.monotonic()
             if found.open or left <= 0:
                 return found
-            if found != told:
-                report(Note(f"waiting: {found.pending or f'{len(found.waiting)} months'}"))
-                told = found
+            text = f"waiting, tables left: {len(found.waiting)}"
+            text += f"; {found.pending}" if found.pending else ""
+            if text != told:
+                report(Note(text))
+                told = text
             time.sleep(min(_PAUSE, left))
 
 
@@ -118,13 +120,13 @@ class _Question:
             if run.direction == self._direction:
                 left = list(under_way(self.site, run, rosters))
             else:
-                left = [of(each, pending[-1]) for r in rosters for each in r.months]
+                left = [Waiting.of(each, pending[-1]) for r in rosters for each in r.months]
             waiting |= {each.table: each for each in left}
         if self.line.revision not in under and self._had(at) == self.gone:
             reason = f"{way(self._direction, self.line.revision)} has not begun"
             pending.append(f"{reason}: the database is at {revision_of(at) or 'no revision'}")
             months = [month for roster in rosters for month in roster.months]
-            waiting = {each.table: of(each, reason) for each in months} | waiting
+            waiting = {each.table: Waiting.of(each, reason) for each in months} | waiting
         if not pending:
             others = (run for run in unfinished if run.revision not in under)
             for each in self._behind(rosters, others):

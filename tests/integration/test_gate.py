@@ -269,9 +269,8 @@ def test_it_waits_until_an_upgrade_is_through(project: Project) -> None:
     project.upgrade()
     deployment.join(30)
     assert [each.open for each in found] == [True]
-    (note,) = notes
-    assert isinstance(note, Note)
-    assert note.text == ("waiting: the upgrade to r1 has not begun: the database is at no revision")
+    begins = "the upgrade to r1 has not begun: the database is at no revision"
+    assert notes[0] == Note(f"waiting, tables left: 4; {begins}")
     assert ready(engine_of(project), ORDER, "room_id")
 
 
@@ -444,7 +443,7 @@ def test_the_command_ends_with_what_it_found(local: Project, run_cli: RunCli) ->
     shut = run_cli("gate", "--revision", "head", "--wait", "1s", cwd=local.folder)
     assert (shut.returncode, shut.stderr) == (1, "")
     told, *lines = shut.stdout.splitlines()
-    assert told == "waiting: the upgrade to r1 is unfinished"
+    assert told == "waiting, tables left: 2; the upgrade to r1 is unfinished"
     assert lines[0] == "the upgrade to r1 is unfinished"
     assert lines[1].startswith("t_order 2020-02: it failed: ")
     assert lines[2] == "t_order 2020-03: the upgrade to r1 has not come to it"
