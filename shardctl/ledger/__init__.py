@@ -11,6 +11,7 @@ from __future__ import annotations
 from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
+from shardctl.ledger.ready import ready
 from shardctl.ledger.rows import (
     backfills,
     begun_tokens,
@@ -59,6 +60,7 @@ __all__ = [
     "history",
     "months",
     "newest",
+    "ready",
     "rows_of",
     "run",
     "sessions",

@@ -22,6 +22,7 @@ from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE
+from shardctl.migrate.lineage import Lineage
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.script import script as written
 from shardctl.migrate.plan.values import Plan
@@ -222,6 +223,16 @@ def heads(config: Config) -> tuple[str, ...]:
     """The newest revisions among the files; asks no database."""
     with _translated():
         return tuple(ScriptDirectory.from_config(_alembic(config)).get_heads())
+
+
+def lineage(config: Config, target: str) -> Lineage:
+    """A revision among the files, by its id or `head`; asks no database.
+
+    Raises:
+        ConfigError: there is no such revision, or several heads.
+    """
+    with _translated():
+        return Lineage.of(ScriptDirectory.from_config(_alembic(config)), target)
 
 
 def revision(
