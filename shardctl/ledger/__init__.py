@@ -9,6 +9,7 @@ nor does it guard what applications write beside their own rows, see `schema`.
 from __future__ import annotations
 
 from shardctl.ledger.clauses import Sent
+from shardctl.ledger.creation import VERSION, ensure, version
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.ready import ready
@@ -24,7 +25,6 @@ from shardctl.ledger.rows import (
     skipped,
     unfinished,
 )
-from shardctl.ledger.schema import VERSION, ensure, version
 from shardctl.ledger.values import (
     BackfillRow,
     ClauseRow,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, select
 from shardctl.catalog import rosters
 from shardctl.dialects.bind import connected
 from shardctl.family import Family
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 
 
 def ready(bind: Engine | Connection, family: Family, revision: str) -> bool:
@@ -26,7 +26,7 @@ def ready(bind: Engine | Connection, family: Family, revision: str) -> bool:
     """
     run, clause = schema.run.c, schema.clause.c
     with connected(bind) as connection:
-        if schema.version(connection) is None:
+        if creation.version(connection) is None:
             return False
         # That it is taken back forgets this.
         finished = select(run.finished_at).where(run.revision == revision, run.direction == "up")

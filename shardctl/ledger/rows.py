@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, select
 
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 from shardctl.ledger.encode import clauses_from_text, position_from_text, states_from_text
 from shardctl.ledger.values import (
     BackfillRow,
@@ -73,10 +73,10 @@ def clause_rows(
     connection: Connection, *which: ColumnElement[bool], of: Table = schema.clause
 ) -> Iterator[ClauseRow]:
     """Rows of the table of clauses, or of one that has its columns, the earliest first."""
-    version = schema.version(connection)
+    version = creation.version(connection)
     if version is None:
         return
-    later = ("statement", "words") if version < schema.LOG_SINCE else ()
+    later = ("statement", "words") if version < creation.LOG_SINCE else ()
     columns = [column for column in of.columns if column.name not in later]
     for row in connection.execute(select(*columns).where(*which).order_by(of.c.begun_at, of.c.n)):
         yield _clause(row._mapping)
@@ -92,7 +92,7 @@ def backfills(
     Args:
         table: only what is recorded of this table.
     """
-    if (schema.version(connection) or 0) < schema.BACKFILLS_SINCE:
+    if (creation.version(connection) or 0) < creation.BACKFILLS_SINCE:
         return {}
     known = schema.backfill
     rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
@@ -109,7 +109,7 @@ def months(connection: Connection) -> dict[str, MonthRow]:
 
 def families(connection: Connection) -> dict[str, FamilyRow]:
     """How the IDs of families are routed, as it was recorded, by the families' names."""
-    if (schema.version(connection) or 0) < schema.FAMILIES_SINCE:
+    if (creation.version(connection) or 0) < creation.FAMILIES_SINCE:
         return {}
     columns = schema.family.c
     rows = connection.execute(select(columns.family, columns.fingerprint, columns.routing))
@@ -123,7 +123,7 @@ def begun_tokens(connection: Connection) -> frozenset[str]:
 
 
 def _read(connection: Connection, rows: Select[Any]) -> tuple[Row[Any], ...]:
-    if schema.version(connection) is None:
+    if creation.version(connection) is None:
         return ()
     return tuple(connection.execute(rows))
 
