@@ -31,9 +31,9 @@ ROW = "INSERT INTO {} (order_id, create_time) VALUES ('{}', '2020-01-01')"
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A template and two months, each with a row; in China."""
-    project = Project.make(tmp_path, url, "t_order", "t_item")
+    project = Project.make(tmp_path, flow_url, "t_order", "t_item")
     for table in ("t_order", *MONTHS):
         project.sql(ORDERS.format(table=table, comment_id=""))
     for month in MONTHS:

@@ -41,8 +41,8 @@ ADD_ROOM = "ALTER TABLE {} ADD COLUMN room BIGINT"
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    return made(tmp_path, url)
+def project(tmp_path: Path, flow_url: str) -> Project:
+    return made(tmp_path, flow_url)
 
 
 @pytest.fixture

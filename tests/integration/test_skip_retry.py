@@ -38,9 +38,9 @@ TWICE = "INSERT INTO {} (order_id, user_id, create_time) VALUES ('twice', 7, '20
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A template and three months, each with a row."""
-    project = Project.make(tmp_path, url, "t_order", "t_item")
+    project = Project.make(tmp_path, flow_url, "t_order", "t_item")
     for table in ("t_order", *MONTHS):
         project.sql(ORDERS.format(table=table, comment_id=""))
     for month in MONTHS:
