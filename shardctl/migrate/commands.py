@@ -22,6 +22,7 @@ from shardctl.ledger import Direction
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.script import script as written
 from shardctl.migrate.plan.values import Plan
@@ -44,6 +45,7 @@ def plan(
     *,
     direction: Direction = "up",
     course: Course = DEFAULT_COURSE,
+    online: Online | None = None,
     spelled: bool = False,
     report: Report = silent,
 ) -> Plan:
@@ -55,7 +57,9 @@ def plan(
     Args:
         target: a revision, `head`, or relative such as `+1`.
         direction: "down": what `downgrade` is going to do.
-        course: which months it is meant for, and which may be altered in whatever way.
+        course: which months it is meant for, where it is to stop, and which months may be altered
+            in whatever way.
+        online: the tool that is to rebuild big tables; None: the server does.
         spelled: with the statements for each table, as `script` wants them.
         report: told, step by step, what would be done.
 
@@ -63,7 +67,16 @@ def plan(
         Refused: something stands against it.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run=True, course=course, target=target, spelled=spelled)
+    restraint = Restraint(online=online)
+    request = Request(
+        config,
+        report,
+        dry_run=True,
+        restraint=restraint,
+        course=course,
+        target=target,
+        spelled=spelled,
+    )
     command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
     with _translated():
         command(_alembic(config, request), target)

@@ -146,7 +146,7 @@ def _plan(
         made = walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
     findings = (finding for outcome in asked.outcomes for finding in outcome.findings)
     lost = tuple(each.message for each in findings if each.severity == "destructive")
-    return replace(made, destructive=lost)
+    return replace(made, destructive=lost, pause_after=request.course.pause_after)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:

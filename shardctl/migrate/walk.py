@@ -64,7 +64,8 @@ class Walk:
         When the version has moved, `finish` is to follow.
 
         Raises:
-            Refused: something stands against it; nothing was changed.
+            Refused: something stands against it, or a tool cannot be given its part; nothing was
+                changed.
             Destructive: lint says that it is, and that is not allowed; likewise.
             StepFailed: the server refused a statement; what was done before it is recorded.
         """
@@ -105,9 +106,12 @@ class Walk:
             prepared.texts,
             self.course.let_rebuild,
         )
+        meant = [work for work in works if work.member.month in self.course.months]
         if self.lease is None:
-            meant = tuple(work for work in works if work.member.month in self.course.months)
             return replace(self.ahead.tell(prepared, meant, steps), findings=findings)
+        only = self._failed(prepared.revision) if self.course.failed_only else None
+        wanted = [work for work in meant if only is None or work.member.table in only]
+        self.ahead.refuse_unfit(prepared, wanted, steps)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt, self.replicas)
@@ -115,7 +119,6 @@ class Walk:
                 gate.admit(table)
             if not prepared.begun:
                 Books(self.site, self.lease).begin(prepared)
-            only = self._failed(prepared.revision) if self.course.failed_only else None
             outcome = Application(
                 site=self.site,
                 lease=self.lease,
@@ -129,6 +132,7 @@ class Walk:
                 confined=confined,
                 only=only,
             ).carry_out()
+        self.ahead.foresight.changed.clear()  # what was foreseen is how the tables look now
         return replace(outcome, findings=findings)
 
     def _judged(
@@ -225,6 +229,6 @@ def walking(
             replicas,
             course,
             preparer,
-            LookAhead(site, Foresight(site), spelled),
+            LookAhead(site, Foresight(site), spelled, restraint.online),
             confined,
         )

@@ -10,8 +10,10 @@ from typing import ClassVar, Final, Literal, Protocol, TypeAlias, get_args
 
 from sqlalchemy import URL, Connection
 
+from shardctl.catalog import Member
 from shardctl.dialects import Size
 from shardctl.errors import ConfigError
+from shardctl.migrate.learn.trial import Step
 
 EngineName: TypeAlias = Literal["pt-osc", "gh-ost"]
 
@@ -35,6 +37,13 @@ class Online:
 
     engine: EngineName
     threshold: int = 1024**3
+
+    def does(self, member: Member, step: Step) -> bool:
+        """Whether a step is of the tool's kind: it rebuilds a table, and no template, empty as it
+        is."""
+        is_template = bool(member.family) and member.month is None
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds and not step.stops
+        return rebuilds and not is_template
 
     def takes(self, size: Size | None) -> bool:
         """Whether a table of this size is the tool's; one of unknown size is the server's."""
