@@ -105,7 +105,8 @@ def upgrade(
     if dry_run:
         to = target or (agreed.target if agreed else "head")
         tool = online_of(online, online_from)
-        show(run, commands.plan(run.config(), to, course=course, online=tool), json=json)
+        made = commands.plan(run.config(), to, course=course, online=tool, agreed=agreed)
+        show(run, made, json=json)
         return
     migrate(
         run,

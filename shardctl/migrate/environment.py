@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import logging.config
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.request import Request
 from shardctl.migrate.revisions import Paused, Steps, absolute, stepped
 from shardctl.migrate.site import Site, opened
-from shardctl.migrate.walk import walking
+from shardctl.migrate.walk import Walk, walking
 from shardctl.report import Event, Note, Progress, Step
 
 ATTRIBUTE = "shardctl"
@@ -88,24 +89,18 @@ def _run(
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
-            request.plans.append(_plan(command, inner, migration, site, request))
+            with _walking(site, migration, None, request) as walk:
+                foresee = partial(_plan, command, inner, migration, walk, request)
+                if request.agreed is not None:
+                    agree(request.agreed, foresee(), site)
+                request.plans.append(foresee(told=True))
         else:
-            destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
-                confined = None
-                if request.agreed is not None:
-                    agree(request.agreed, _plan(command, inner, migration, site, request), site)
-                    confined = confined_by(request.agreed)
-                with walking(
-                    site,
-                    migration,
-                    lease,
-                    destructive=destructive,
-                    restraint=request.restraint,
-                    confined=confined,
-                    course=request.course,
-                ) as walk:
+                with _walking(site, migration, lease, request) as walk:
+                    if request.agreed is not None:
+                        agree(request.agreed, _plan(command, inner, migration, walk, request), site)
+                        walk = replace(walk, confined=confined_by(request.agreed))
                     migration._migrations_fn = lambda heads, migration: stepped(
                         command, inner, heads, migration, walk, request
                     )
@@ -117,33 +112,50 @@ def _run(
                         lease.ledger.register_family(connection, roster.family)
 
 
+def _walking(
+    site: Site, migration: MigrationContext, lease: lock.Lease | None, request: Request
+) -> AbstractContextManager[Walk]:
+    return walking(
+        site,
+        migration,
+        lease,
+        destructive=request.allow_destructive,
+        restraint=request.restraint,
+        course=request.course,
+    )
+
+
 def _plan(
-    command: str, inner: Steps, migration: MigrationContext, site: Site, request: Request
+    command: str,
+    inner: Steps,
+    migration: MigrationContext,
+    walk: Walk,
+    request: Request,
+    *,
+    told: bool = False,
 ) -> Plan:
-    """What the command would do, and nothing of it done."""
+    """What the command would do, and nothing of it done.
+
+    Args:
+        told: whether it is what was asked for; else it is to be compared with a plan, which is
+            for all months, and nobody hears of it.
+    """
     warnings: list[str] = []
 
     def hear(event: Event) -> None:
         if isinstance(event, Note):
             warnings.append(event.text)
-        if request.dry_run:
+        if told:
             request.report(event)
 
     heads = migration.get_current_heads()
     direction: Direction = "up" if command == "upgrade" else "down"
-    asked = request if request.dry_run else replace(request, outcomes=[])
-    with walking(
-        replace(site, report=hear),
-        migration,
-        None,
-        destructive=True,
-        restraint=request.restraint,
-        course=request.course if request.dry_run else DEFAULT_COURSE,
-        spelled=request.spelled,
-    ) as walk:
-        for step in stepped(command, inner, heads, migration, walk, asked):
-            step.migration_fn()
-        made = walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
+    asked = request if told else replace(request, outcomes=[])
+    course = request.course if told else DEFAULT_COURSE
+    rehearsal = walk.rehearsal(course, hear, spelled=request.spelled)
+    for step in stepped(command, inner, heads, migration, rehearsal, asked):
+        step.migration_fn()
+    made = rehearsal.ahead.plan(direction, absolute(request.target, rehearsal), heads, warnings)
     findings = (finding for outcome in asked.outcomes for finding in outcome.findings)
     lost = tuple(each.message for each in findings if each.severity == "destructive")
     return replace(made, destructive=lost, pause_after=request.course.pause_after)
