@@ -183,6 +183,7 @@ class Walk:
             site.database.dialect,
             site.connection,
             unsettled,
+            online=self.restraint.online,
         )
         findings = rehearsed.findings((tables, unsettled & tables), partial(lint, subject))
         dry_run = self.lease is None

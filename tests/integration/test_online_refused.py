@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from shardctl import ledger
+from shardctl import Month, ledger
+from shardctl.catalog import Member
+from shardctl.clause import Algorithm, Clause
 from shardctl.cli.planned import as_text
 from shardctl.errors import PlanChanged, Refused
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
+from shardctl.migrate.lint import lint
+from shardctl.migrate.lint.subject import Change, Limits, Subject
 from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.plan.saved import as_data, load, save
+from shardctl.migrate.plan.values import PlannedStep
+from shardctl.migrate.work import Revision
 from tests.conftest import RunCli
 from tests.project import Project
 
@@ -154,11 +160,13 @@ def test_a_plan_tells_which_months_the_tool_gets(project: Project, run_cli: RunC
 
 
 def test_a_saved_plan_holds_the_tool_too(project: Project) -> None:
-    project.revision("r1", WIDER)
-    made = commands.plan(project.config, online=TOOL)
+    project.revision("r1", WIDER.replace("BigInteger", "Integer"))
+    made = commands.plan(project.config, online=TOOL, spelled=True)
     save(made, project.folder / "plan.json")
     plan = load(project.folder / "plan.json")
     assert as_data(plan) == as_data(made)
+    text = commands.script(project.config, saved=plan)
+    assert text.count("-- planned for pt-osc; here the server does it") == 2
     with pytest.raises(PlanChanged, match=f"{BIG}: r1 is to be run as 1 COPY, planned 1 pt-osc"):
         commands.upgrade(project.config, plan=plan)
     commands.upgrade(project.config, plan=plan, restraint=Restraint(online=TOOL))
@@ -170,3 +178,39 @@ def test_a_saved_plan_holds_the_tool_too(project: Project) -> None:
         BIG,
         BIGGER,
     }
+    # What the tool has taken tells of the tool, and what the server has taken of the server.
+    project.sql("UPDATE shardctl_clause SET seconds = IF(statement LIKE 'pt-osc: %', 7, 2)")
+    project.revision("r2", WIDER)
+    taken = {
+        online: {step.seconds for step in steps(project, online) if step.measured}
+        for online in (TOOL, None)
+    }
+    assert taken == {TOOL: {7, 2}, None: {2}}
+
+
+def steps(project: Project, online: Online | None) -> tuple[PlannedStep, ...]:
+    return commands.plan(project.config, online=online).revisions[0].steps
+
+
+def test_lint_warns_of_no_rebuild_that_the_tool_does(project: Project) -> None:
+    family, revision = project.config.families["t_order"], Revision("r1", "up", "", "")
+    before = project.structure("t_order")
+    clause = Clause("t_order", (), algorithm=Algorithm("COPY", rebuilds=True))
+    members = tuple(Member("t_order", month, Month.parse(month[-6:])) for month in MONTHS)
+    change = Change(clause, before, before, before, before, frozenset(), (), members)
+
+    def named(online: Online | None) -> set[str]:
+        with project.connect() as connection:
+            subject = Subject(
+                revision,
+                (change,),
+                {"t_order": family},
+                project.database.dialect,
+                connection,
+                limits=Limits(bytes=1),
+                online=online,
+            )
+            return {table for finding in lint(subject) for table in finding.tables}
+
+    assert named(None) == set(MONTHS)
+    assert named(TOOL) == {SMALL}

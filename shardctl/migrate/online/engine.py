@@ -69,6 +69,12 @@ def online_of(engine: str | None, threshold: str | None) -> Online | None:
     raise ConfigError(f"online={engine}: it is one of {_named()}")
 
 
+def tool_of(statement: str | None) -> EngineName | None:
+    """The tool that a statement in the ledger was handed to; None: the server carried it out."""
+    word, _, _ = (statement or "").partition(": ")
+    return next((name for name in get_args(EngineName) if name == word), None)
+
+
 def size_of(text: str) -> int:
     """The bytes that a text such as `1GiB`, `1.5 TB` or `4096` means.
 

@@ -82,6 +82,7 @@ def forecast(
     present = [member.table for member, structure in foresight.seen.items() if structure]
     sizes = dialect.sizes(connection, present)
     kinds = set[Kind]().union(*(one.kinds for one in foreseen))
+    kinds |= {online.engine} if online else set()
     versions = dialect.row_versions(connection, present) if INSTANT in kinds else {}
     past = experience(connection, kinds, sizes, dialect.algorithms)
     wave_of = _waves(foresight, foreseen, sizes)
@@ -93,7 +94,7 @@ def forecast(
         tool = online if online and online.takes(held) and online.does(member, step) else None
         key = step, data, size, tool is not None
         if key not in known:
-            kind = kind_of(step.demanded, data=data)
+            kind = tool.engine if tool else kind_of(step.demanded, data=data)
             seconds, measured = past.seconds(kind, size)
             # A data clause locks the rows that it changes; of what is chosen by the server
             # nothing is known beforehand.
