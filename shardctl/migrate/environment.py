@@ -36,6 +36,7 @@ from shardctl.migrate.request import Request
 from shardctl.migrate.revisions import Paused, Steps, absolute, stepped
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.walk import Walk, walking
+from shardctl.migrate.words import refuse_misspelt
 from shardctl.report import Event, Note, Progress, Step
 
 ATTRIBUTE = "shardctl"
@@ -198,6 +199,7 @@ def _of_alembic(context: Any) -> Request:
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
     # Of one that is said several times the dictionary has the last.
     said = [word.partition("=") for word in context.get_x_argument()]
+    refuse_misspelt(name for name, _, _ in said)
     replicas = " ".join(url for name, _, url in said if name == "replica")
     restraint, course = restraint_of({**words, "replica": replicas}), course_of(words)
     near = folder / FILE
