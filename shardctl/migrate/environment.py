@@ -22,11 +22,11 @@ from sqlalchemy import MetaData
 from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, load
-from shardctl.errors import Destructive, Refused, ShardctlError
+from shardctl.errors import Destructive, Refused, RevisionRefused, ShardctlError
 from shardctl.ledger import Direction
 from shardctl.migrate.capture import op_as_before
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
-from shardctl.migrate.course import course_of
+from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import restraint_of
@@ -94,10 +94,12 @@ def _run(
                 foresee = partial(_plan, command, inner, migration, walk, request)
                 if request.agreed is not None:
                     agree(request.agreed, foresee(), site)
-                request.plans.append(foresee(told=True))
+                request.plans.append(foresee(course=request.course, told=True))
         else:
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
+                if online is not None and request.agreed is None:
+                    _refuse_unfit(command, inner, migration, site, request)
                 with _walking(site, migration, lease, request) as walk:
                     if request.agreed is not None:
                         agree(request.agreed, _plan(command, inner, migration, walk, request), site)
@@ -126,6 +128,23 @@ def _walking(
     )
 
 
+def _refuse_unfit(
+    command: str, inner: Steps, migration: MigrationContext, site: Site, request: Request
+) -> None:
+    """Refuse what a tool cannot be given of any revision before the first of them runs.
+
+    What cannot be foretold of a revision, as it reads what an earlier one makes, is found out
+    when its turn comes; so it is of one that comes alone.
+
+    Raises:
+        Refused: there is such a revision.
+    """
+    several = len(list(inner(migration.get_current_heads(), migration))) > 1
+    if several and not request.course.failed_only:
+        with _walking(site, migration, None, request) as walk, suppress(RevisionRefused):
+            _plan(command, inner, migration, walk, request, course=request.course)
+
+
 def _plan(
     command: str,
     inner: Steps,
@@ -133,13 +152,14 @@ def _plan(
     walk: Walk,
     request: Request,
     *,
+    course: Course = DEFAULT_COURSE,
     told: bool = False,
 ) -> Plan:
     """What the command would do, and nothing of it done.
 
     Args:
-        told: whether it is what was asked for; else it is to be compared with a plan, which is
-            for all months, and nobody hears of it.
+        course: the request's; the default to compare with a saved plan, which has all months.
+        told: whether it is what was asked for; else nobody hears of it.
     """
     warnings: list[str] = []
 
@@ -152,7 +172,6 @@ def _plan(
     heads = migration.get_current_heads()
     direction: Direction = "up" if command == "upgrade" else "down"
     asked = request if told else replace(request, outcomes=[])
-    course = request.course if told else DEFAULT_COURSE
     rehearsal = walk.rehearsal(course, hear, spelled=request.spelled)
     for step in stepped(command, inner, heads, migration, rehearsal, asked):
         step.migration_fn()

@@ -113,23 +113,31 @@ def test_a_run_that_goes_on_refuses_as_well(project: Project) -> None:
     assert having(project, "room") == {"t_order", *MONTHS}
 
 
-def test_only_the_months_that_a_run_is_to_reach_are_looked_at(project: Project) -> None:
+def test_a_later_revision_is_refused_before_the_first_has_run(project: Project) -> None:
     project.sql(
         f"CREATE TRIGGER mine BEFORE INSERT ON {BIGGER} FOR EACH ROW SET NEW.body = 'x'",
         f"CREATE TRIGGER too BEFORE INSERT ON {SMALL} FOR EACH ROW SET NEW.body = 'x'",
     )
     project.revision("r1", ROOM)
     project.revision("r2", 'op.execute("UPDATE t_order SET kind = 1")\n' + WIDER)
-    words = refused_after_r1(project)
+    words = refused(project)
+    assert having(project, "room") == set()
     assert f"  {BIGGER}: the table has trigger mine, which would be lost" in words
     assert BIG not in words.replace(BIGGER, "")
     assert SMALL not in words
 
 
-def refused_after_r1(project: Project) -> str:
-    """What stands against the second revision, when the first was carried out."""
-    commands.upgrade(project.config, "r1", restraint=Restraint(online=TOOL))
-    return refused(project)
+def test_a_revision_that_cannot_be_foretold_is_refused_when_its_turn_comes(
+    project: Project,
+) -> None:
+    project.revision("r1", ROOM)
+    project.revision(
+        "r2", 'op.get_bind().execute(sa.text("SELECT room FROM t_order"))\n' + WIDER + UNIQUE
+    )
+    with pytest.raises(Refused, match="r2 r2: pt-online-schema-change cannot be given"):
+        upgrade(project)
+    assert project.version() == "r1"
+    assert not any("uq_kind" in str(one) for one in project.structures("t_order", BIG).values())
 
 
 # -- in a plan -----------------------------------------------------------------------------------
