@@ -186,9 +186,8 @@ class Walk:
             online=self.restraint.online,
         )
         findings = rehearsed.findings((tables, unsettled & tables), partial(lint, subject))
-        dry_run = self.lease is None
-        allowed = self.destructive
-        judge(prepared.revision, findings, site.report, allowed=allowed, dry_run=dry_run)
+        told = partial(judge, prepared.revision, findings, site.report)
+        told(allowed=self.destructive, dry_run=self.lease is None)
         return findings
 
     def _refuse_unknown_months(self, works: Sequence[Work]) -> None:
