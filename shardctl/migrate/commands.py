@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
 from shardctl.migrate.environment import ATTRIBUTE
 from shardctl.migrate.lineage import Lineage
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.script import script as written
 from shardctl.migrate.plan.values import Plan
@@ -45,6 +46,8 @@ def plan(
     *,
     direction: Direction = "up",
     course: Course = DEFAULT_COURSE,
+    online: Online | None = None,
+    agreed: Plan | None = None,
     spelled: bool = False,
     report: Report = silent,
 ) -> Plan:
@@ -56,18 +59,35 @@ def plan(
     Args:
         target: a revision, `head`, or relative such as `+1`.
         direction: "down": what `downgrade` is going to do.
-        course: which months it is meant for, and which may be altered in whatever way.
+        course: which months it is meant for, where it is to stop, and which months may be altered
+            in whatever way.
+        online: the tool that is to rebuild big tables; None: the server does.
+        agreed: a plan that must hold still.
         spelled: with the statements for each table, as `script` wants them.
         report: told, step by step, what would be done.
 
     Raises:
         Refused: something stands against it.
+        PlanChanged: the plan that was agreed on does not hold any more; the message says in what.
         ConfigError: there is no such revision, or no Alembic environment.
     """
-    request = Request(config, report, dry_run=True, course=course, target=target, spelled=spelled)
+    restraint = Restraint(online=online)
+    request = Request(
+        config,
+        report,
+        dry_run=True,
+        restraint=restraint,
+        course=course,
+        target=target,
+        agreed=agreed,
+        spelled=spelled,
+    )
     command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
     with _translated():
-        command(_alembic(config, request), target)
+        made = _alembic(config, request)
+        if agreed is not None:
+            _refuse_elsewhere(made, agreed, target)
+        command(made, target)
     (found,) = request.plans
     return found
 
@@ -132,14 +152,15 @@ def upgrade(
     """
     if plan is not None and plan.direction != "up":
         raise PlanChanged("the plan is one of a downgrade")
-    if plan is not None and target not in (None, plan.target):
-        raise PlanChanged(f"the plan leads to {plan.target}, not to {target}: leave the target out")
     to = target or (plan.target if plan else "head")
     request = Request(
         config, report, dry_run, allow_destructive, restraint, course, target=to, agreed=plan
     )
     with _translated():
-        alembic.command.upgrade(_alembic(config, request), to)
+        made = _alembic(config, request)
+        if plan is not None:
+            _refuse_elsewhere(made, plan, to)
+        alembic.command.upgrade(made, to)
     return Migration(tuple(request.outcomes))
 
 
@@ -299,6 +320,21 @@ def _alembic(
     made.attributes[ATTRIBUTE] = request or Request(config, silent)
     _load(made)
     return made
+
+
+def _refuse_elsewhere(made: AlembicConfig, plan: Plan, target: str) -> None:
+    """Raise PlanChanged where a plan does not lead to a target, by whatever name that goes."""
+    ends = [plan.revisions[-1].id] if plan.revisions else plan.at
+    if target == plan.target:
+        return
+    with suppress(CommandError):  # there is no such revision
+        found = ScriptDirectory.from_config(made).get_revision(target)
+        if found is not None and found.revision in ends:
+            return
+    ends_at = "" if plan.target in ends else f" ({', '.join(ends)})"
+    raise PlanChanged(
+        f"the plan leads to {plan.target}{ends_at}, not to {target}: leave the target out"
+    )
 
 
 def _load(made: AlembicConfig) -> None:

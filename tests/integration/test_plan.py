@@ -134,7 +134,8 @@ def test_alike_months_stand_in_one_place_and_the_others_after_them(project: Proj
         second,
     ]
     assert told[9:] == [
-        "  less than a second, by what tables hold, for want of earlier steps on this server"
+        "  less than a second, by what tables hold, for want of earlier steps on this server",
+        "waves of t_order: template -> canary 2020-01 -> 6 months of history",
     ]
 
 
@@ -180,6 +181,7 @@ def test_the_document_has_all_of_it(project: Project) -> None:
         "rebuilds": None,
         "data": True,
         "refused": "",
+        "online": None,
         "blocks_writes": None,
         "seconds": 0,
         "estimated_from": "bytes",

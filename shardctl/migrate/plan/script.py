@@ -119,6 +119,8 @@ class _Script:
                     f"this table refuses {step.algorithm}, unlike others ({step.refused}): it is "
                     "left to the server here, which may rebuild it and keep writers out meanwhile"
                 )
+            if step.online:
+                yield f"-- planned for {step.online}; here the server does it, and writers may wait"
             yield from self._step(key, share.table, step, statements)
 
     def _step(

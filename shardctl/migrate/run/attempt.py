@@ -133,7 +133,7 @@ class Attempts:
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
             by_tool = ByTool(self.site, self.gate, self.telling)
-            if not _is_template(member) and (tool := by_tool.of(member, step)):
+            if tool := by_tool.of(member, step):
                 alteration = self._alteration(sender.connection, member, step)
                 alter = partial(
                     by_tool.alter, tool, alteration, sender, member, table, step, needed
