@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def status(context: typer.Context, family: FamilyName = None, json: AsJson = False) -> None:
-    """Show every month: revision, rows, size, equal or drifted."""
+    """Show every month: revision, rows, size, equal, waiting or drifted."""
     from shardctl.lifecycle import status as library
 
     run = session(context)
@@ -52,9 +52,12 @@ def _text(family: FamilyStatus) -> str:
 
 
 def state(month: MonthStatus) -> str:
-    """Whether a month is like the template, in a word."""
+    """Whether a month is like the template, in a word; and for which revision it waits."""
+    waiting = f"waiting for {month.waiting}" if month.waiting else ""
     if not month.differences:
-        return "equal"
+        return waiting or "equal"
     if all(difference.only_position for difference in month.differences):
-        return "order differs"
-    return f"drifted ({len(month.differences)})"
+        unlike = "order differs"
+    else:
+        unlike = f"drifted ({len(month.differences)})"
+    return ", ".join(filter(None, (unlike, waiting)))
