@@ -86,9 +86,8 @@ def _line(entry: Entry) -> str:
 
 
 def _clauses(entry: Entry) -> str:
-    """As people count."""
     way = "" if entry.direction == "up" else "downgrade of "
-    return f"{way}{entry.revision} ({', '.join(str(number + 1) for number in entry.clauses)})"
+    return f"{way}{entry.revision} ({', '.join(map(str, entry.clauses))})"
 
 
 def _how(entry: Entry) -> str:

@@ -26,7 +26,7 @@ class Entry:
         family: "" for a plain table's.
         month: None for the template and for plain tables.
         table: "" for SQL that names no table known.
-        clauses: the numbers of the revision's clauses that it carried out, from 0.
+        clauses: the numbers of the revision's clauses that it carried out, from 1.
         how: as in `ledger.ClauseRow`; None: begun, and not known to be done.
         seconds: how long the statement took.
         rows: how many rows a data clause changed.
@@ -130,7 +130,7 @@ def _entry(
         table=first.table,
         revision=first.revision,
         direction=first.direction,
-        clauses=tuple(row.n for row in (first, *others)),
+        clauses=tuple(row.n + 1 for row in (first, *others)),
         how=first.how,
         seconds=first.seconds,
         rows=first.rows,

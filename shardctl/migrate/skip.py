@@ -18,7 +18,7 @@ class Skipped:
     """What was left out.
 
     Attributes:
-        clauses: the numbers of the revision's clauses that do not run on the table, from 0.
+        clauses: the numbers of the revision's clauses that do not run on the table, from 1.
         undone: whether they are to run after all.
     """
 
@@ -76,9 +76,8 @@ def skip(
                     lease.ledger.skip_clauses(
                         site.connection, *key, left, member.table, reason.strip()
                     )
-    return Skipped(
-        member.family, member.month, member.table, *key, clauses=tuple(sorted(left)), undone=undo
-    )
+    numbers = tuple(n + 1 for n in sorted(left))
+    return Skipped(member.family, member.month, member.table, *key, clauses=numbers, undone=undo)
 
 
 def _unfinished(site: Site) -> Run:

@@ -101,5 +101,6 @@ class LookAhead:
                     detail=step.refused,
                     algorithm=step.how,
                     further=tuple(further),
+                    clauses=tuple(number + 1 for number in step.numbers),
                 )
             )
