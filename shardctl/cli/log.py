@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shardctl.cli.output import as_json, table
+from shardctl.cli.output import as_json, count, table
 from shardctl.cli.session import AsJson, FamilyName, session
 from shardctl.month import Month
 
@@ -91,7 +91,11 @@ def _clauses(entry: Entry) -> str:
 
 
 def _how(entry: Entry) -> str:
-    return _WORDS[entry.how] + ("" if entry.counts else ", undone since")
+    rows = "" if entry.rows is None else f", {count(entry.rows, 'row')}"
+    if entry.reached:
+        key = ", ".join(f"{column} {value}" for column, value in entry.reached.items())
+        rows += f" up to {key}"
+    return _WORDS[entry.how] + rows + ("" if entry.counts else ", undone since")
 
 
 def _seconds(entry: Entry) -> str:
