@@ -62,7 +62,7 @@ class Passing:
             waits = self._needed(member, lesson, structure)
         except Contradiction:
             return True, found
-        if not (template and lesson and found) or self.leaves_out(member.table):
+        if not (template and lesson and found) or (self.leaves_out(member.table) and not waits):
             return waits, found
         unlike = _unlike(_end(lesson, template), _end(lesson, structure))
         return waits, tuple(each for each in found if each.key in unlike)

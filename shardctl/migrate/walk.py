@@ -18,6 +18,7 @@ from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.learn.steps import Steps
+from shardctl.migrate.left_out import left_out, without, words
 from shardctl.migrate.lint.subject import Subject, changes
 from shardctl.migrate.lint.verdict import judged
 from shardctl.migrate.patience.gate import Gate
@@ -32,6 +33,7 @@ from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.selection import NONE
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
+from shardctl.report import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,11 @@ class Walk:
     def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
         lessons = lessons_of(prepared.clauses, prepared.states)
         unsettled = frozenset[str]() if self.lease else frozenset(self.ahead.foresight.met)
-        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        out = left_out(self.site, prepared, self.ahead.foresight.known)
+        for each in out:
+            self.site.report(Note(words(prepared, each)))
+        meant_for = without(self.site, prepared, out) if confined is None else confined
+        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, meant_for)
         self._refuse_unknown_months(works)
         findings = self._judged(prepared, works, unsettled)
         steps = Steps(
@@ -114,7 +120,7 @@ class Walk:
             for table in {clause.table for clause in prepared.clauses}:
                 gate.admit(table)
             if not prepared.begun:
-                Books(self.site, self.lease).begin(prepared)
+                Books(self.site, self.lease).begin(prepared, out)
             only = self._failed(prepared.revision) if self.course.failed_only else None
             outcome = Application(
                 site=self.site,
