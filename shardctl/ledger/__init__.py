@@ -12,10 +12,12 @@ from shardctl.ledger.clauses import Sent
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.rows import (
+    accepted,
     backfills,
     begun_tokens,
     families,
     finished,
+    is_accepted,
     months,
     newest,
     rows_of,
@@ -51,12 +53,14 @@ __all__ = [
     "Sent",
     "SessionRow",
     "WorkerLeases",
+    "accepted",
     "backfills",
     "begun_tokens",
     "ensure",
     "families",
     "finished",
     "history",
+    "is_accepted",
     "months",
     "newest",
     "rows_of",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 from shardctl.ledger import schema
 from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.values import Direction
+from shardctl.ledger.values import ACCEPTED, Direction
 
 _COUNTED: Final = ("row_count", "seconds")
 """What a backfill counts before it is done."""
@@ -42,6 +42,27 @@ class Verdicts(Clauses):
         if statement is None:  # what was about to be sent by a session was not
             failed["connection_id"] = None
         self._judge(connection, (revision, direction, table), numbers, failed)
+
+    def accept(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        words: str,
+        differences: Collection[str],
+    ) -> None:
+        """Record in what a table may differ from now on; of clauses that have taken effect.
+
+        Args:
+            words: how they were carried out, and why.
+        """
+        lines = [words, *(ACCEPTED + each for each in differences)]
+        text = "\n".join(" ".join(line.split()) for line in lines)
+        clause = schema.clause
+        which = (*_on(revision, direction, table), clause.c.n.in_(numbers))
+        self._write(connection, update(clause).where(*which).values(words=text))
 
     def skip_clauses(
         self,

@@ -36,7 +36,7 @@ class Entry:
         reached: the key, column → value, up to which it did so; None elsewhere.
         statement: the SQL as it was sent, without bound values; None where none was sent, or by
             a shardctl that did not keep it.
-        words: why it failed or is left out; None elsewhere.
+        words: why it failed, is left out, or was carried out in another way; None elsewhere.
         counts: whether it still does: what a downgrade took back does not.
         session: the command that ran it; None where it is not known.
     """

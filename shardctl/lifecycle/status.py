@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,7 @@ class MonthStatus:
         bytes: data and indexes, likewise.
         differences: from the template; none where that is absent. Those that the revision it
             waits for is going to end are not among them.
+        accepted: differences that were accepted, when the month was let be rebuilt for them.
         left_out: where there are differences, of which revisions `skip` has left it out, and the
             reasons; "" where of none.
         waiting: the unfinished revision that has not come to it yet, or not to its end there, such
@@ -42,6 +43,7 @@ class MonthStatus:
     differences: tuple[Difference, ...]
     left_out: str = ""
     waiting: str = ""
+    accepted: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def standing(
         site.database.dialect.sizes(site.connection, tables),
         ledger.months(site.connection),
         ledger.skipped(site.connection),
+        ledger.accepted(site.connection),
         stamped(site),
         passing(site),
     )
@@ -145,6 +148,7 @@ class _Seen:
     sizes: Mapping[str, Size]
     known: Mapping[str, MonthRow]
     skipped: Mapping[str, Sequence[ClauseRow]]
+    accepted: Mapping[str, Collection[str]]
     at: tuple[str, ...]
     passing: Passing | None
 
@@ -177,6 +181,9 @@ def _month(month: Month, member: Member, template: Structure | None, seen: _Seen
     waits, found = False, differences(template, structure) if template else ()
     if run and run.concerns(member.family):
         waits, found = run.standing(member, template, structure)
+    may = seen.accepted.get(member.table, ())
+    accepted = tuple(each for each in found if ledger.is_accepted(each, may))
+    found = tuple(each for each in found if each not in accepted)
     size = seen.sizes.get(member.table, Size(None, None))
     return MonthStatus(
         month=month,
@@ -187,6 +194,7 @@ def _month(month: Month, member: Member, template: Structure | None, seen: _Seen
         differences=found,
         left_out=_left_out(seen.skipped.get(member.table, ())) if found else "",
         waiting=str(run) if waits else "",
+        accepted=accepted,
     )
 
 

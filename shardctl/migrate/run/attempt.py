@@ -113,6 +113,7 @@ class Attempts:
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
                 self.telling(member, carried_out, "run", seconds=seconds)
+                record.accepted += [carried_out] if carried_out.refused else []
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
