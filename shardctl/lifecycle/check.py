@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from shardctl import ledger
 from shardctl.config import Config
@@ -66,6 +67,7 @@ def check(config: Config, *, now: datetime | None = None) -> tuple[Problem, ...]
 def _unfinished(site: Site, families: Sequence[FamilyStatus]) -> Iterator[Problem]:
     for run in ledger.unfinished(site.connection)[-1:]:  # while one is undone, the way back counts
         way = "upgrade" if run.direction == "up" else "downgrade"
+        begun = run.begun_at.astimezone(ZoneInfo(site.timezone))
         waiting = ", ".join(
             f"{family.family} {spans(each.months)}"
             for family in families
@@ -73,7 +75,7 @@ def _unfinished(site: Site, families: Sequence[FamilyStatus]) -> Iterator[Proble
             if each.months
         )
         yield Problem(
-            f"the {way} of revision {run.revision}, begun {run.begun_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"the {way} of revision {run.revision}, begun {begun.isoformat(' ', 'seconds')}, "
             f"is unfinished{'; waiting: ' if waiting else ''}{waiting}: run 'shardctl {way}' to go "
             "on with it"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from itertools import groupby
 from typing import Any
@@ -38,7 +38,8 @@ class Entry:
             a shardctl that did not keep it.
         words: why it failed, is left out, or was carried out in another way; None elsewhere.
         counts: whether it still does: what a downgrade took back does not.
-        session: the command that ran it; None where it is not known.
+        session: the command that ran it, its instants in the same zone; None where it is not
+            known.
     """
 
     begun_at: datetime
@@ -164,7 +165,7 @@ def _entry(
     member = members[first.table]
     zone = zones[member.family]
     # A session that works beside others bears the lease's token and something behind a dot.
-    session = sessions.get(first.token) or sessions.get(first.token.partition(".")[0])
+    by = sessions.get(first.token) or sessions.get(first.token.partition(".")[0])
     return Entry(
         begun_at=first.begun_at.astimezone(zone),
         done_at=first.done_at.astimezone(zone) if first.done_at else None,
@@ -181,5 +182,14 @@ def _entry(
         statement=first.statement or (backfill.sql if backfill else None),
         words=first.words,
         counts=counts,
-        session=session,
+        session=_in(by, zone) if by else None,
+    )
+
+
+def _in(session: SessionRow, zone: tzinfo) -> SessionRow:
+    ended = session.ended_at
+    return replace(
+        session,
+        begun_at=session.begun_at.astimezone(zone),
+        ended_at=ended.astimezone(zone) if ended else None,
     )

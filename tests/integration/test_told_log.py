@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from shardctl.errors import StepFailed
+from shardctl.lifecycle.check import check
 from shardctl.lifecycle.log import log
 from shardctl.migrate import commands
 from shardctl.migrate.patience.restraint import Restraint
@@ -91,6 +94,12 @@ def test_a_backfill_that_was_killed_is_told_and_tried_again(
     (entry,) = log(filled.config, failed=True)
     assert (entry.table, entry.how, entry.rows, entry.reached) == (MONTH, None, 2, {"id": 2})
     assert entry.session is not None
+    assert entry.session.begun_at.utcoffset() == entry.begun_at.utcoffset() == timedelta(hours=8)
+    (told,) = json.loads(run_cli("log", "--failed", "--json").stdout)
+    for instant in (told["begun_at"], told["session"]["begun_at"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00", instant)
+    (problem,) = (each for each in check(filled.config) if "is unfinished" in each.message)
+    assert re.search(r"begun \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+08:00,", problem.message)
     assert entry.statement is not None
     assert "UPDATE" in entry.statement
     line = run_cli("log", "--failed").stdout
