@@ -101,7 +101,7 @@ def _parsed(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
         is_async = parsed.get_dialect().is_async
-        if "@" in (parsed.host or ""):  # what stands before it was meant for the password
+        if parsed.get_backend_name() != "sqlite" and _misread(parsed, str(url)):
             raise ValueError
     except (ArgumentError, ValueError):
         raise ConfigError(
@@ -114,6 +114,14 @@ def _parsed(url: str | URL) -> URL:
             f"database url: {parsed.drivername} is for asyncio; write mysql+pymysql or sqlite"
         )
     return parsed
+
+
+def _misread(parsed: URL, text: str) -> bool:
+    """Whether an @ or a / that was meant for user or password has ended it before its time.
+
+    What follows would then be shown as the host or the database.
+    """
+    return text.count("@") > 1 or "@" in f"{parsed.host}{parsed.database}"
 
 
 @contextmanager
