@@ -13,6 +13,7 @@ from shardctl.cli.session import AsJson, FamilyName, session
 from shardctl.month import Month
 
 if TYPE_CHECKING:
+    from shardctl.config import Config
     from shardctl.lifecycle.log import Entry
 
 _WORDS = {
@@ -56,9 +57,19 @@ def log(
     if json:
         run.say(as_json(entries))
     elif not entries:
-        run.say("nothing of the kind has run")
+        run.say(f"nothing of the kind has run{_instead(run.config(), revision)}")
     else:
         run.say(_table(entries) if sys.stdout.isatty() else "\n".join(map(_line, entries)))
+
+
+def _instead(config: Config, revision: str | None) -> str:
+    """Of which revisions something has run, where it was asked for another."""
+    from shardctl.lifecycle import log as library
+
+    known = {entry.revision for entry in library.log(config)} if revision else set()
+    if not known or revision in known:
+        return ""
+    return f"; of revision {revision!r} nothing has, of {', '.join(sorted(known))} something"
 
 
 def _table(entries: Sequence[Entry]) -> str:

@@ -80,6 +80,11 @@ def open_database(url: str | URL, *, like: Database | None = None) -> Database:
     try:
         match parsed.get_backend_name():
             case "mysql" | "mariadb":
+                if like is None and not parsed.database:
+                    raise ConfigError(
+                        "database url: it names no database; it is to look like "
+                        "mysql+pymysql://user:password@host:3306/database"
+                    )
                 engine = session.engine(parsed)
                 with _reached(engine) as connection:
                     return Database(engine, MySQL.of(connection))
@@ -91,6 +96,13 @@ def open_database(url: str | URL, *, like: Database | None = None) -> Database:
             f"database url: the driver of {parsed.drivername} is not installed ({error}); "
             f"shardctl brings mysql+pymysql and sqlite"
         ) from error
+    except (ValueError, OSError) as error:
+        if not parsed.query:
+            raise
+        raise ConfigError(  # its words may quote the value
+            f"database url: the driver does not take what it says of one of "
+            f"{', '.join(sorted(parsed.query))}: {type(error).__name__}"
+        ) from None
     raise UnsupportedServer(
         f"shardctl works on MySQL, MariaDB and SQLite; {parsed.get_backend_name()} is none of them"
     )

@@ -153,3 +153,20 @@ def test_a_backfill_that_its_window_has_stopped_is_tried_again(
     assert (entry.table, entry.how) == (MONTH, "failed")
     assert "outside of the window" in str(entry.words)
     assert commands.retry(filled.config).outcomes[0].waiting == (OTHER,)
+
+
+def test_a_chunk_that_failed_says_up_to_where_the_others_came(
+    filled: Project, run_cli: RunCli
+) -> None:
+    no = "BEGIN SELECT RAISE(ABORT, 'no such price'); END"
+    filled.sql(f"CREATE TRIGGER t_no BEFORE UPDATE ON {MONTH} WHEN NEW.id = 31 {no}")
+    with pytest.raises(StepFailed, match="no such price"):
+        filled.upgrade()
+    (entry,) = log(filled.config, failed=True)
+    assert (entry.table, entry.how, entry.rows, entry.reached) == (MONTH, "failed", 2, {"id": 2})
+    line = run_cli("log", "--failed").stdout
+    assert "r1 (1) failed, 2 rows up to id 2 in " in line
+    assert "no such price" in line
+    filled.sql("DROP TRIGGER t_no")
+    assert commands.retry(filled.config).outcomes[0].waiting == (OTHER,)
+    assert numbers(filled, MONTH) == [1] * 5
