@@ -10,6 +10,7 @@ from shardctl.catalog import Member, Roster
 from shardctl.config import Config
 from shardctl.ledger import Run
 from shardctl.lifecycle.database import revision_of, stamped
+from shardctl.lifecycle.waiting import Passing, passing
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.work import Rows
 from shardctl.structure import Structure, differences
@@ -46,9 +47,9 @@ def verify(config: Config) -> Verdict:
         looks = site.look(members)
         at = stamped(site)
         problems = [*_unfinished(site), *_unstamped(site, at)]
-        accepted = ledger.accepted(site.connection)
+        accepted, under_way = ledger.accepted(site.connection), passing(site)
         for roster in rosters.values():
-            problems += _unlike(roster, looks, accepted)
+            problems += _unlike(roster, looks, accepted, under_way)
         for run in ledger.finished(site.connection):
             rows = ledger.rows_of(site.connection, run.revision, run.direction)
             for roster in rosters.values():
@@ -72,15 +73,23 @@ def _unstamped(site: Site, at: tuple[str, ...]) -> Iterator[str]:
 
 
 def _unlike(
-    roster: Roster, looks: Mapping[str, Structure], accepted: Mapping[str, Collection[str]]
+    roster: Roster,
+    looks: Mapping[str, Structure],
+    accepted: Mapping[str, Collection[str]],
+    under_way: Passing | None,
 ) -> Iterator[str]:
     template = looks.get(roster.family.template)
     if template is None:
         yield f"{roster.family.template}: the template is missing"
         return
     for member in roster.months:
-        may = accepted.get(member.table, ())
-        for difference in differences(template, looks[member.table]):
+        structure, may = looks[member.table], accepted.get(member.table, ())
+        waits, found = False, differences(template, structure)
+        if under_way and under_way.concerns(member.family):
+            waits, found = under_way.standing(member, template, structure)
+        if waits:
+            yield f"{member.table}: it waits for {under_way}"
+        for difference in found:
             if not difference.only_position and not ledger.is_accepted(difference, may):
                 yield f"{member.table}: {difference}"
 

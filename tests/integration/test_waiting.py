@@ -9,6 +9,7 @@ import pytest
 from shardctl.errors import StepFailed
 from shardctl.lifecycle.check import check
 from shardctl.lifecycle.status import FamilyStatus, status
+from shardctl.lifecycle.verify import verify
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
 from shardctl.migrate.selection import Selection
@@ -62,6 +63,11 @@ def test_a_month_that_waits_is_no_drift_and_one_that_is_done_shows_the_new_revis
     assert [month.revision for month in one(project, "t_item").months] == ["r0"]
     assert one(project, "t_item").unfinished == ()
     assert [each for each in check(project.config) if each.table in MONTHS] == []
+    assert verify(project.config).problems == (
+        "the upgrade of revision r1 is unfinished: run shardctl upgrade to go on",
+        f"{SECOND}: it waits for r1",
+        f"{THIRD}: it waits for r1",
+    )
     shown = run_cli("status").stdout
     assert [
         line.endswith("waiting for r1") for line in shown.splitlines() if "t_order_" in line
