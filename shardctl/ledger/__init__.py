@@ -14,10 +14,12 @@ from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
 from shardctl.ledger.ready import ready
 from shardctl.ledger.rows import (
+    accepted,
     backfills,
     begun_tokens,
     families,
     finished,
+    is_accepted,
     months,
     newest,
     rows_of,
@@ -52,12 +54,14 @@ __all__ = [
     "Sent",
     "SessionRow",
     "WorkerLeases",
+    "accepted",
     "backfills",
     "begun_tokens",
     "ensure",
     "families",
     "finished",
     "history",
+    "is_accepted",
     "months",
     "newest",
     "ready",

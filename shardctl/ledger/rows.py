@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, select
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table
 from shardctl.ledger import creation, schema
 from shardctl.ledger.encode import clauses_from_text, position_from_text, states_from_text
 from shardctl.ledger.values import (
+    ACCEPTED,
     BackfillRow,
     ClauseRow,
     Direction,
@@ -67,6 +68,27 @@ def skipped(connection: Connection) -> dict[str, tuple[ClauseRow, ...]]:
     for row in clause_rows(connection, schema.clause.c.how == "skipped"):
         found[row.table] = (*found.get(row.table, ()), row)
     return found
+
+
+def accepted(connection: Connection) -> dict[str, frozenset[str]]:
+    """In what tables may differ from their template, in words without line breaks, by table."""
+    if (creation.version(connection) or 0) < creation.LOG_SINCE:
+        return {}
+    clause, found = schema.clause.c, dict[str, frozenset[str]]()
+    told = select(clause.table_name, clause.words).where(
+        clause.how == "ran", clause.words.is_not(None)
+    )
+    for table, words in connection.execute(told):
+        lines = (line for line in words.splitlines() if line.startswith(ACCEPTED))
+        found[table] = found.get(table, frozenset()).union(
+            line.removeprefix(ACCEPTED) for line in lines
+        )
+    return found
+
+
+def is_accepted(difference: object, among: Collection[str]) -> bool:
+    """Whether a difference is one of those that `accepted` gives of its table."""
+    return " ".join(str(difference).split()) in among
 
 
 def clause_rows(

@@ -18,6 +18,7 @@ from shardctl.migrate.course import Course
 from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
+from shardctl.migrate.left_out import left_out, without, words
 from shardctl.migrate.lint import lint
 from shardctl.migrate.lint.subject import Subject, changes
 from shardctl.migrate.lint.verdict import judge
@@ -34,7 +35,7 @@ from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.selection import NONE
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
-from shardctl.report import Report
+from shardctl.report import Note, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,11 @@ class Walk:
         steps = replace(rehearsed.steps, let_rebuild=self.course.let_rebuild)
         lessons = steps.lessons
         unsettled = frozenset[str]() if self.lease else frozenset(self.ahead.foresight.met)
-        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
+        out = left_out(self.site, prepared, self.ahead.foresight.known)
+        for each in out:
+            self.site.report(Note(words(prepared, each)))
+        meant_for = without(self.site, prepared, out) if confined is None else confined
+        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, meant_for)
         self._refuse_unknown_months(works)
         meant = [work for work in works if work.member.month in self.course.months]
         findings = self._judged(rehearsed, meant, unsettled)
@@ -147,7 +152,7 @@ class Walk:
             for table in {clause.table for clause in prepared.clauses}:
                 gate.admit(table)
             if not prepared.begun:
-                Books(self.site, self.lease).begin(prepared)
+                Books(self.site, self.lease).begin(prepared, out)
             outcome = Application(
                 site=self.site,
                 lease=self.lease,

@@ -143,6 +143,7 @@ class LookAhead:
                     detail=step.refused,
                     algorithm=step.how,
                     further=tuple(further),
+                    clauses=tuple(number + 1 for number in step.numbers),
                 )
             )
 

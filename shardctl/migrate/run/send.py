@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.dialects import Database, Dialect, Statement, execute, text_of
 from shardctl.ledger import Direction, Sent
 from shardctl.lock import Lease
+from shardctl.migrate.learn.trial import Step
 
 
 @dataclass(slots=True)
@@ -22,10 +23,12 @@ class Record:
     Attributes:
         begun: those whose statement has been sent, or is about to be.
         sent: the steps that have taken effect.
+        accepted: those of them that the table refuses by the algorithm that they were to have.
     """
 
     begun: set[int] = field(default_factory=set)
     sent: list[Sent] = field(default_factory=list)
+    accepted: list[Step] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from shardctl.ledger import ClauseRow, How, rows_of
 from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.steps import Steps, stretches
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.run.accept import accept
 from shardctl.migrate.run.attempt import Attempts
 from shardctl.migrate.run.failure import ONCE_CONNECTED, MonthFailed, broke_off, said
 from shardctl.migrate.run.held import LATER
@@ -84,6 +85,7 @@ class Turns:
                     if told := self._sent(sender, record, member, step, last):
                         return replace(work, todo=tuple(done), locked=told)
                     done += step.numbers
+            accept(self.attempts.site, sender, member, record.accepted)
             live = None  # it looks otherwise now
         self.attempts.site.report(TableDone(member.table))
         return work
