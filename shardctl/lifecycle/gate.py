@@ -14,7 +14,7 @@ from shardctl.errors import ConfigError
 from shardctl.ledger import Direction, Run
 from shardctl.lifecycle.behind import Seen, Waiting, under_way, unlike, unrecorded, way
 from shardctl.lifecycle.database import revision_of, stamped
-from shardctl.migrate.commands import lineage
+from shardctl.migrate.files import lineage
 from shardctl.migrate.lineage import Lineage
 from shardctl.migrate.selection import ALL, Selection
 from shardctl.migrate.site import Site, opened

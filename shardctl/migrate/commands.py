@@ -1,28 +1,22 @@
-"""The commands that walk through revisions, each under its name on the command line."""
+"""The commands that carry revisions out, each under its name on the command line."""
 
 from __future__ import annotations
 
-import io
-from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import alembic.command
 from alembic.config import Config as AlembicConfig
-from alembic.operations import ops
-from alembic.script import Script, ScriptDirectory
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from shardctl import ledger
 from shardctl.config import Config
-from shardctl.errors import ConfigError, Destructive, PlanChanged, ShardctlError
+from shardctl.errors import Destructive, PlanChanged
 from shardctl.ledger import Direction
+from shardctl.migrate.configured import configured, translated
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
 from shardctl.migrate.course import Course
-from shardctl.migrate.environment import ATTRIBUTE
-from shardctl.migrate.lineage import Lineage
 from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.restraint import DEFAULT, Restraint
 from shardctl.migrate.plan.script import script as written
@@ -83,8 +77,8 @@ def plan(
         spelled=spelled,
     )
     command = alembic.command.upgrade if direction == "up" else alembic.command.downgrade
-    with _translated():
-        made = _alembic(config, request)
+    with translated():
+        made = configured(config, request)
         if agreed is not None:
             _refuse_elsewhere(made, agreed, target)
         command(made, target)
@@ -156,8 +150,8 @@ def upgrade(
     request = Request(
         config, report, dry_run, allow_destructive, restraint, course, target=to, agreed=plan
     )
-    with _translated():
-        made = _alembic(config, request)
+    with translated():
+        made = configured(config, request)
         if plan is not None:
             _refuse_elsewhere(made, plan, to)
         alembic.command.upgrade(made, to)
@@ -180,8 +174,8 @@ def downgrade(
     the first step of a relative target such as `-1`. The rest is as in `upgrade`.
     """
     request = Request(config, report, dry_run, allow_destructive, restraint, course, target=target)
-    with _translated():
-        alembic.command.downgrade(_alembic(config, request), target)
+    with translated():
+        alembic.command.downgrade(configured(config, request), target)
     return Migration(tuple(request.outcomes))
 
 
@@ -220,108 +214,6 @@ def retry(
     )
 
 
-def stamp(config: Config, target: str) -> None:
-    """Set the database's revision without running anything.
-
-    Raises:
-        ConfigError: there is no such revision.
-    """
-    with _translated():
-        alembic.command.stamp(_alembic(config), target)
-
-
-def current(config: Config) -> tuple[str, ...]:
-    """The revision (or heads) that the database is at, a line each."""
-    return _printed(config, alembic.command.current)
-
-
-def history(config: Config) -> tuple[str, ...]:
-    """The revisions, the newest first, a line each."""
-    return _printed(config, alembic.command.history)
-
-
-def heads(config: Config) -> tuple[str, ...]:
-    """The newest revisions among the files; asks no database."""
-    with _translated():
-        return tuple(ScriptDirectory.from_config(_alembic(config)).get_heads())
-
-
-def lineage(config: Config, target: str) -> Lineage:
-    """A revision among the files, by its id or `head`; asks no database.
-
-    Raises:
-        ConfigError: there is no such revision, or several heads.
-    """
-    with _translated():
-        return Lineage.of(ScriptDirectory.from_config(_alembic(config)), target)
-
-
-def revision(
-    config: Config, message: str, *, autogenerate: bool = False, sql: str | None = None
-) -> Path:
-    """Make a revision file: empty, from the models' metadata, or of raw SQL.
-
-    Args:
-        message: what it does, in words.
-        autogenerate: compare the metadata that `env.py` names with the templates.
-        sql: a statement on a family's name; its way back is left to you.
-
-    Returns:
-        The file that was written.
-
-    Raises:
-        ConfigError: the message is empty, or Alembic refuses.
-    """
-    if not message.strip():
-        raise ConfigError('a revision wants a message that says what it does: -m "add room_id"')
-
-    def fill(_context: object, _revision: object, directives: list[ops.MigrationScript]) -> None:
-        if sql is not None:
-            directives[0].upgrade_ops_list[0].ops.append(ops.ExecuteSQLOp(sql))
-
-    with _translated():
-        alembic_config = _alembic(config, quiet=True)
-        if sql is not None:
-            # Alembic asks the hook below only where the environment runs.
-            alembic_config.set_main_option("revision_environment", "true")
-        made = alembic.command.revision(
-            alembic_config,
-            message,
-            autogenerate=autogenerate,
-            process_revision_directives=fill,
-        )
-    script = made[0] if isinstance(made, list) else made
-    if not isinstance(script, Script):
-        raise ConfigError("the revision was not written: env.py took it out of the directives")
-    return Path(script.path)
-
-
-def _printed(config: Config, command: Callable[[AlembicConfig], None]) -> tuple[str, ...]:
-    text = io.StringIO()
-    with _translated():
-        alembic_config = _alembic(config)
-        alembic_config.stdout = text
-        command(alembic_config)
-    return tuple(line for line in text.getvalue().splitlines() if line.strip())
-
-
-def _alembic(
-    config: Config, request: Request | None = None, *, quiet: bool = False
-) -> AlembicConfig:
-    """Alembic's configuration for one command; the caller translates what is raised here."""
-    ini = config.path.parent / "alembic.ini"
-    made = AlembicConfig(str(ini) if ini.exists() else None, cmd_opts=Namespace(quiet=quiet))
-    if not (config.migrations / "env.py").exists():
-        raise ConfigError(
-            f"{config.migrations} is no Alembic environment: there is no env.py; run shardctl init"
-        )
-    # ConfigParser reads % as the beginning of a substitution.
-    made.set_main_option("script_location", str(config.migrations).replace("%", "%%"))
-    made.attributes[ATTRIBUTE] = request or Request(config, silent)
-    _load(made)
-    return made
-
-
 def _refuse_elsewhere(made: AlembicConfig, plan: Plan, target: str) -> None:
     """Raise PlanChanged where a plan does not lead to a target, by whatever name that goes."""
     ends = [plan.revisions[-1].id] if plan.revisions else plan.at
@@ -335,24 +227,3 @@ def _refuse_elsewhere(made: AlembicConfig, plan: Plan, target: str) -> None:
     raise PlanChanged(
         f"the plan leads to {plan.target}{ends_at}, not to {target}: leave the target out"
     )
-
-
-def _load(made: AlembicConfig) -> None:
-    """Load all revision files, whose own mistakes are to be told as such."""
-    try:
-        ScriptDirectory.from_config(made).get_heads()
-    except (CommandError, ShardctlError):
-        raise
-    except Exception as error:  # what a file of the user's may raise is anything
-        raise ConfigError(
-            f"a revision file cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Alembic's own refusals (no such revision, several heads) as usage errors."""
-    try:
-        yield
-    except CommandError as error:
-        raise ConfigError(str(error)) from error

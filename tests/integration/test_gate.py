@@ -20,7 +20,7 @@ from shardctl.errors import ConfigError, StepFailed, UnsupportedServer
 from shardctl.family import Family
 from shardctl.lifecycle.adopt import adopt
 from shardctl.lifecycle.gate import Gate, gate
-from shardctl.migrate import commands
+from shardctl.migrate import commands, files
 from shardctl.migrate.course import Course
 from shardctl.migrate.selection import Selection
 from shardctl.migrate.skip import skip
@@ -395,7 +395,7 @@ def test_of_a_stamped_revision_every_difference_counts_where_the_ledger_knows_no
     local: Project,
 ) -> None:
     local.revision("r1", ADD_ROOM)
-    commands.stamp(local.config, "r1")
+    files.stamp(local.config, "r1")
     assert opens(local, "r1"), "all months are like the template"
     assert opens(local, "r1", gone=True) is False
     local.sql("ALTER TABLE t_order ADD COLUMN room_id int", f"DROP TABLE {FIRST}")
