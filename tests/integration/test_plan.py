@@ -18,7 +18,7 @@ from shardctl.migrate.plan.saved import as_data, load, save
 from shardctl.migrate.plan.values import Plan, PlannedStep
 from shardctl.migrate.selection import Selection
 from tests.conftest import RunCli
-from tests.killing import Trials
+from tests.killing import Trials, spaced
 from tests.nursery import Nursery
 from tests.project import Project
 
@@ -511,7 +511,7 @@ def test_a_plan_goes_on_where_it_was_killed(project: Project, nursery: Nursery) 
     trials.through(upgrade)
     expected = project.structures(*tables)
     begun = set[str | None]()
-    for words in trials.killed(upgrade, first=30, every=13, before=reset):
+    for words in trials.killed(upgrade, **spaced(project, 26, first=30), before=reset):
         with project.connect() as connection:
             begun |= {run.revision for run in ledger.unfinished(connection)}
         trials.through(upgrade)
