@@ -1,4 +1,7 @@
-"""Which tables belong to a family: its template and its months; and which only look so."""
+"""Which tables belong to a family: its template and its months; and which only look so.
+
+And whether all of them have a column, for applications that are about to name it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, Engine
+
 from shardctl.clause import Names
 from shardctl.dialects import Dialect
+from shardctl.dialects.bind import connected
+from shardctl.dialects.columns import columns_present
 from shardctl.errors import InvalidMonth
 from shardctl.family import Family
 from shardctl.month import Month
@@ -117,6 +124,44 @@ def references(families: Mapping[str, Family], month: Month | None) -> dict[str,
         family.template if month is None else family.table_name(month): f"<{name}>"
         for name, family in families.items()
     }
+
+
+def ready(bind: Engine | Connection, family: Family, column: str, *further: str) -> bool:
+    """Whether an application may name columns in what it sends to a family's months.
+
+    That is so when every month has them, and the template, of which new months are made. The live
+    tables are asked, in one statement: cheap enough for the start of a process or a health check.
+    Once it is so, it stays so until a downgrade.
+
+    Args:
+        bind: to the database with the family's tables; nothing is written.
+        column: a column's name.
+        further: more of them.
+
+    Raises:
+        UnsupportedServer: the database is none that shardctl knows.
+    """
+    return not lacking(bind, family, column, *further)
+
+
+def lacking(
+    bind: Engine | Connection, family: Family, column: str, *further: str
+) -> dict[str, tuple[str, ...]]:
+    """Which tables of a family have not all of some columns: those that each lacks, by table.
+
+    The template comes first, then the months in order of time. A template that is absent lacks
+    them all. The rest is as in `ready`.
+    """
+    columns = (column, *further)
+    with connected(bind) as connection:
+        present = columns_present(connection, columns, prefix=family.name, table=family.template)
+    roster = rosters({family.name: family}, present)[family.name]
+    tables = [family.template, *(member.table for member in roster.months)]
+    missing = {
+        table: tuple(each for each in columns if each not in present.get(table, ()))
+        for table in tables
+    }
+    return {table: each for table, each in missing.items() if each}
 
 
 def _months(family: Family, tables: Iterable[str]) -> tuple[Member, ...]:

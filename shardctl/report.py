@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 State: TypeAlias = Literal["pending", "running", "waiting", "run", "found", "failed"]
@@ -39,6 +39,7 @@ class Step:
             where there is nothing to say.
         algorithm: how the server is told to carry it out (`INSTANT`); "" where it is not told.
         further: the other clauses that are sent in the same statement.
+        clauses: the numbers in the revision of the clause and of those others, from 1.
     """
 
     table: str
@@ -49,6 +50,7 @@ class Step:
     detail: str = ""
     algorithm: str = ""
     further: tuple[str, ...] = ()
+    clauses: tuple[int, ...] = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,12 @@ class Difference:
         """Whether only the order of columns differs, which no query by name notices."""
         return self.key == ("order",)
 
+    @property
+    def only_storage(self) -> bool:
+        """Whether only the way differs in which rows are stored, which no query notices."""
+        named = ("engine", "collation", "comment", "type")
+        return self.key[0] == "option" and self.key[1] not in named
+
 
 def differences(expected: Structure, found: Structure) -> tuple[Difference, ...]:
     """All in which `found` is not as `expected`, one entry an element, in the order expected.

@@ -29,7 +29,7 @@ from sqlalchemy.sql import quoted_name
 from shardctl.catalog import rosters
 from shardctl.dialects.sqlite import SQLite
 from shardctl.gene.ticks import UNIX
-from shardctl.ledger import schema
+from shardctl.ledger import creation
 from shardctl.month import Month
 from shardctl.store import Outcome
 from shardctl.tables import MonthlyTable
@@ -81,7 +81,7 @@ def months_on_sqlite(table: MonthlyTable[Any], months: Iterable[Month]) -> Engin
         "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
     with engine.begin() as connection:
-        schema.ensure(connection, SQLite())
+        creation.ensure(connection, SQLite())
         for month in months:
             _make(connection, table.month(month))
     return engine

@@ -1,8 +1,9 @@
 """Fixtures: fresh databases on SQLite, MariaDB and MySQL, and the command line.
 
-A test asks for ``url`` to run on all three, ``server_url`` for the two servers, or for one of
-``sqlite_url``, ``mariadb_url``, ``mysql_url``; each is a database of its own that ends with the
-test. A server that cannot be had is a skip with the reason; with ``CI`` set it is an error.
+A test asks for ``url`` to run on all three, ``server_url`` for the two servers, ``flow_url`` for
+SQLite and one of them, or for one of ``sqlite_url``, ``mariadb_url``, ``mysql_url``; each is a
+database of its own that ends with the test. A server that cannot be had is a skip with the reason;
+with ``CI`` set it is an error.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import hypothesis
 import pytest
@@ -172,6 +174,21 @@ def lasting_url(
         return
     with _server(request.config, request.param).fresh_database() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def flow_url(request: pytest.FixtureRequest) -> str:
+    """An empty database on SQLite, and on one of the two servers: each has half of the tests.
+
+    For the course of a command, which is the same code on both; what their statements do, and
+    what they tell, is tested on both.
+    """
+    flavour = request.param
+    if flavour == "server":
+        name = request.node.originalname
+        flavour = FLAVOURS[crc32(name.encode()) % len(FLAVOURS)]
+    url: str = request.getfixturevalue(f"{flavour}_url")
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from shardctl.migrate import commands
 from shardctl.migrate.course import Course
 from shardctl.migrate.plan import saved
 from tests.nursery import Nursery
+from tests.project import Project
 from tests.servers import Own
 
 _WRITES = re.compile(
@@ -45,6 +46,17 @@ class Trial:
     killed: bool
     exit_code: int
     writes: tuple[str, ...]
+
+
+def spaced(project: Project, every: int, *, first: int = 0) -> dict[str, int]:
+    """At which writes to kill: a trial on a server takes long, so MariaDB's lie between MySQL's.
+
+    Args:
+        every: how many writes lie between two kills.
+        first: the earliest of them.
+    """
+    between = project.database.dialect.name == "mariadb"
+    return {"first": first + between * (every // 2), "every": every}
 
 
 @dataclass(frozen=True)

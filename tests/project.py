@@ -17,7 +17,7 @@ from shardctl import ledger
 from shardctl.config import Config
 from shardctl.dialects import Database, open_database
 from shardctl.lifecycle.scaffold import init
-from shardctl.migrate import commands
+from shardctl.migrate import commands, files
 from shardctl.migrate.commands import Migration
 from shardctl.report import Event, Report, silent
 from shardctl.structure import Structure
@@ -78,7 +78,7 @@ class Project:
 
     def revision(self, name: str, upgrade: str, downgrade: str = "pass", head: str = "") -> Path:
         """Write a revision file after the newest one; `name` is its id."""
-        before = commands.heads(self.config)
+        before = files.heads(self.config)
         file = self.folder / "migrations" / "versions" / f"{name}.py"
         file.write_text(
             f'"""{name}"""\n'

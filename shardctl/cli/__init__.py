@@ -20,6 +20,7 @@ from shardctl.cli.check import check
 from shardctl.cli.current import current
 from shardctl.cli.demo import demo
 from shardctl.cli.downgrade import downgrade
+from shardctl.cli.gate import gate
 from shardctl.cli.history import history
 from shardctl.cli.init import init
 from shardctl.cli.log import log
@@ -43,7 +44,7 @@ INTERRUPTED = 130
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # typer gives its base class no name of its own
 _COMMANDS = (
     *(init, adopt, revision, plan, upgrade, downgrade, retry, skip, current, history, stamp),
-    *(premake, status, check, verify, where, log, unlock, demo),
+    *(premake, status, check, verify, gate, where, log, unlock, demo),
 )
 
 app = typer.Typer(

@@ -10,8 +10,8 @@ from shardctl.cli.session import AsJson, session
 
 def current(context: typer.Context, json: AsJson = False) -> None:
     """Show the revision that the database is at."""
-    from shardctl.migrate import commands
+    from shardctl.migrate import files
 
     run = session(context)
-    lines = commands.current(run.config())
+    lines = files.current(run.config())
     run.say(as_json(lines) if json else "\n".join(lines) or "no revision")

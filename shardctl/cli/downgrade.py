@@ -73,6 +73,7 @@ def downgrade(
     A revision that is not finished is undone first, as far as it ran.
     """
     from shardctl.migrate import commands
+    from shardctl.migrate.online.engine import online_of
 
     run = session(context)
     course = steered(
@@ -85,7 +86,8 @@ def downgrade(
         let_rebuild=let_rebuild,
     )
     if dry_run:
-        planned = commands.plan(run.config(), target, direction="down", course=course)
+        tool = online_of(online, online_from)
+        planned = commands.plan(run.config(), target, direction="down", course=course, online=tool)
         show(run, planned, json=json)
         return
     migrate(

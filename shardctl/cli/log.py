@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shardctl.cli.output import as_json, table
+from shardctl.cli.output import as_json, count, table
 from shardctl.cli.session import AsJson, FamilyName, session
 from shardctl.month import Month
 
 if TYPE_CHECKING:
+    from shardctl.config import Config
     from shardctl.lifecycle.log import Entry
 
 _WORDS = {
@@ -56,9 +57,19 @@ def log(
     if json:
         run.say(as_json(entries))
     elif not entries:
-        run.say("nothing of the kind has run")
+        run.say(f"nothing of the kind has run{_instead(run.config(), revision)}")
     else:
         run.say(_table(entries) if sys.stdout.isatty() else "\n".join(map(_line, entries)))
+
+
+def _instead(config: Config, revision: str | None) -> str:
+    """Of which revisions something has run, where it was asked for another."""
+    from shardctl.lifecycle import log as library
+
+    known = {entry.revision for entry in library.log(config)} if revision else set()
+    if not known or revision in known:
+        return ""
+    return f"; of revision {revision!r} nothing has, of {', '.join(sorted(known))} something"
 
 
 def _table(entries: Sequence[Entry]) -> str:
@@ -86,13 +97,16 @@ def _line(entry: Entry) -> str:
 
 
 def _clauses(entry: Entry) -> str:
-    """As people count."""
     way = "" if entry.direction == "up" else "downgrade of "
-    return f"{way}{entry.revision} ({', '.join(str(number + 1) for number in entry.clauses)})"
+    return f"{way}{entry.revision} ({', '.join(map(str, entry.clauses))})"
 
 
 def _how(entry: Entry) -> str:
-    return _WORDS[entry.how] + ("" if entry.counts else ", undone since")
+    rows = "" if entry.rows is None else f", {count(entry.rows, 'row')}"
+    if entry.reached:
+        key = ", ".join(f"{column} {value}" for column, value in entry.reached.items())
+        rows += f" up to {key}"
+    return _WORDS[entry.how] + rows + ("" if entry.counts else ", undone since")
 
 
 def _seconds(entry: Entry) -> str:

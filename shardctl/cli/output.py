@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def echo(text: str) -> None:
 
 
 def as_json(value: object, *, indent: int | None = 2) -> str:
-    """A result as JSON: values become objects, a month `"2026-02"`."""
+    """A result as JSON: values become objects, a month `"2026-02"`, an instant ISO 8601."""
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent)
 
 
@@ -34,6 +35,8 @@ def _plain(value: object) -> Any:
     match value:
         case Month() | Path():
             return str(value)
+        case datetime():
+            return value.isoformat()
         case Difference():
             sides = {"expected": _plain(value.expected), "found": _plain(value.found)}
             return {"what": list(value.key), "text": str(value), **sides}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from shardctl.cli.output import as_json
 from shardctl.cli.planned import as_text
-from shardctl.cli.session import AsJson, Session, session
+from shardctl.cli.session import AsJson, OnlineEngine, OnlineFrom, PauseAfter, Session, session
 from shardctl.errors import Unwritable
 
 if TYPE_CHECKING:
@@ -26,19 +27,31 @@ def plan(
     check: Annotated[
         bool, typer.Option("--check", help="End with exit code 1 if there is something to do.")
     ] = False,
+    online: OnlineEngine = None,
+    online_from: OnlineFrom = None,
+    pause_after: PauseAfter = None,
     json: AsJson = False,
 ) -> None:
     """Show which table an upgrade gives what, how, for how long; change nothing."""
     from shardctl.migrate import commands
+    from shardctl.migrate.course import Course, wave_named
+    from shardctl.migrate.online.engine import online_of
     from shardctl.migrate.plan.saved import save
 
     run = session(context)
+    made_of = partial(
+        commands.plan,
+        run.config(),
+        target,
+        course=Course(pause_after=None if pause_after is None else wave_named(pause_after)),
+        online=online_of(online, online_from),
+    )
     unwritable = ""
     try:
-        made = commands.plan(run.config(), target, spelled=out is not None)
+        made = made_of(spelled=out is not None)
     except Unwritable as error:
         unwritable = str(error)
-        made = commands.plan(run.config(), target)
+        made = made_of()
     show(run, made, json=json)
     if out is not None:
         save(made, out)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         PlannedTable,
         Share,
     )
+    from shardctl.migrate.waves import WaveName
     from shardctl.month import Month
 
 Fate: TypeAlias = tuple[str, tuple[str, ...]]
@@ -33,6 +34,7 @@ def as_text(plan: Plan) -> str:
         for fate, shares in _alike(plan, revision).items():
             lines += _group(plan, fate, shares)
         lines += _costs(revision)
+    lines += _waves(plan)
     lines += plan.warnings
     return "\n".join(lines) or "nothing to do"
 
@@ -49,7 +51,9 @@ def _alike(plan: Plan, revision: PlannedRevision) -> dict[Fate, list[Share]]:
     told: dict[object, tuple[str, ...]] = {}
     for share in revision.shares:
         table = plan.tables.get(share.table)
-        fate = tuple((step.numbers, step.algorithm, step.refused) for step in share.steps)
+        fate = tuple(
+            (step.numbers, step.algorithm, step.refused, step.online) for step in share.steps
+        )
         key = fate, share.found
         if key not in told:
             told[key] = tuple(_fate(share))
@@ -70,6 +74,7 @@ def _fate(share: Share) -> Iterator[str]:
 
 def _statement(step: PlannedStep) -> str:
     how = f" {step.algorithm}" if step.algorithm else ""
+    how = f" by {step.online}" if step.online else how
     joined = " in one statement" if len(step.numbers) > 1 else ""
     blocked = ", writes wait" if step.blocks else ""
     return f"{_numbers(step.numbers)}{how}{joined}{blocked}"
@@ -139,6 +144,34 @@ def _costs(revision: PlannedRevision) -> Iterator[str]:
     yield f"  {_time(revision.seconds)}, {source}"
     if revision.disk:
         yield f"  disk needed for a rebuild: {size(revision.disk)}, of one table at a time"
+
+
+def _waves(plan: Plan) -> Iterator[str]:
+    """For each family the order in which its tables get a revision, and where the run stops."""
+    from shardctl.migrate.waves import WAVES
+
+    last = WAVES.index(plan.pause_after) if plan.pause_after else len(WAVES)
+    for family in dict.fromkeys(table.family for table in plan.tables.values()):
+        own = [table for table in plan.tables.values() if table.family == family]
+        months = {wave: [table.month for table in own if table.wave == wave] for wave in WAVES}
+        there = [wave for wave in WAVES if months[wave]]
+        words = [_wave(wave, months[wave]) for wave in there]
+        if (reached := sum(WAVES.index(wave) <= last for wave in there)) < len(there):
+            words.insert(reached, "pause")
+        if len(words) > 1:
+            yield _wrapped(f"waves of {family}: {' -> '.join(words)}")
+
+
+def _wave(name: WaveName, months: Sequence[Month | None]) -> str:
+    match name:
+        case "canary" | "current":
+            return f"{name} {months[0]}"
+        case "future":
+            return count(len(months), "future month")
+        case "history":
+            return f"{count(len(months), 'month')} of history"
+        case "template":
+            return name
 
 
 def _time(seconds: float) -> str:

@@ -42,22 +42,23 @@ def _json_line(event: Event) -> None:
 
 @dataclass(slots=True)
 class _Lines:
-    """A line an event. A clause is shown once and numbered: 60 months do not repeat its text."""
+    """A line an event. A clause is shown once, with its number: 60 months do not repeat it."""
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    shown: set[int] = field(default_factory=set)
     told: float = 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
             case Started(what, total):
-                self.numbers, self.told = {}, time.monotonic()
+                self.shown, self.told = set(), time.monotonic()
                 echo(f"{what} ({count(total, 'table')})" if total else what)
             case Step() if event.state in ("waiting", "run", "found", "failed"):
-                for sql in (event.sql, *event.further):
-                    if sql not in self.numbers:
-                        self.numbers[sql] = len(self.numbers) + 1
-                        echo(f"  ({self.numbers[sql]}) {sql}")
-                clauses = ", ".join(str(self.numbers[sql]) for sql in (event.sql, *event.further))
+                sqls = (event.sql, *event.further)
+                for number, sql in zip(event.clauses, sqls, strict=True):
+                    if number not in self.shown:
+                        self.shown.add(number)
+                        echo(f"  ({number}) {sql}")
+                clauses = ", ".join(map(str, event.clauses))
                 echo(f"  {event.table or 'database'} ({clauses}): {_outcome(event)}")
             case report.Progress(table, percent, text):
                 if (now := time.monotonic()) - self.told >= _SECONDS:

@@ -24,8 +24,8 @@ def revision(
 
     What it does to the family's name, such as t_order, reaches every month.
     """
-    from shardctl.migrate import commands
+    from shardctl.migrate import files
 
     run = session(context)
-    path = commands.revision(run.config(), message, autogenerate=autogenerate, sql=sql)
+    path = files.revision(run.config(), message, autogenerate=autogenerate, sql=sql)
     run.say(f"wrote {path}")

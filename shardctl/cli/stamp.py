@@ -14,8 +14,8 @@ def stamp(
     target: Annotated[str, typer.Argument(help="The revision, head, or base.")],
 ) -> None:
     """Set the revision without running anything."""
-    from shardctl.migrate import commands
+    from shardctl.migrate import files
 
     run = session(context)
-    commands.stamp(run.config(), target)
+    files.stamp(run.config(), target)
     run.say(f"the database is now said to be at {target}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def status(context: typer.Context, family: FamilyName = None, json: AsJson = False) -> None:
-    """Show every month: revision, rows, size, equal or drifted."""
+    """Show every month: revision, rows, size, equal, waiting or drifted."""
     from shardctl.lifecycle import status as library
 
     run = session(context)
@@ -41,6 +41,7 @@ def _text(family: FamilyStatus) -> str:
         lines.append(table(("month", "table", "revision", "rows", "size", "structure"), rows))
     for month in family.months:
         lines += [f"{month.table}: {difference}" for difference in month.differences]
+        lines += [f"{month.table}: {each} (accepted)" for each in month.accepted]
         lines += [f"{month.table}: {month.left_out}"] if month.left_out else []
     lines += [f"unfinished: {run}" for run in family.unfinished]
     if family.gaps:
@@ -52,9 +53,13 @@ def _text(family: FamilyStatus) -> str:
 
 
 def state(month: MonthStatus) -> str:
-    """Whether a month is like the template, in a word."""
+    """Whether a month is like the template, in a word; and for which revision it waits."""
+    waiting = f"waiting for {month.waiting}" if month.waiting else ""
     if not month.differences:
-        return "equal"
+        equal = f"equal ({len(month.accepted)} accepted)" if month.accepted else "equal"
+        return waiting or equal
     if all(difference.only_position for difference in month.differences):
-        return "order differs"
-    return f"drifted ({len(month.differences)})"
+        unlike = "order differs"
+    else:
+        unlike = f"drifted ({len(month.differences)})"
+    return ", ".join(filter(None, (unlike, waiting)))

@@ -79,6 +79,7 @@ def upgrade(
 ) -> None:
     """Carry revisions out on the template and every month."""
     from shardctl.migrate import commands
+    from shardctl.migrate.online.engine import online_of
     from shardctl.migrate.plan.saved import load
 
     run = session(context)
@@ -103,7 +104,9 @@ def upgrade(
         return
     if dry_run:
         to = target or (agreed.target if agreed else "head")
-        show(run, commands.plan(run.config(), to, course=course), json=json)
+        tool = online_of(online, online_from)
+        made = commands.plan(run.config(), to, course=course, online=tool, agreed=agreed)
+        show(run, made, json=json)
         return
     migrate(
         run,

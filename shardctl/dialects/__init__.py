@@ -80,6 +80,11 @@ def open_database(url: str | URL, *, like: Database | None = None) -> Database:
     try:
         match parsed.get_backend_name():
             case "mysql" | "mariadb":
+                if like is None and not parsed.database:
+                    raise ConfigError(
+                        "database url: it names no database; it is to look like "
+                        "mysql+pymysql://user:password@host:3306/database"
+                    )
                 engine = session.engine(parsed)
                 with _reached(engine) as connection:
                     return Database(engine, MySQL.of(connection))
@@ -91,6 +96,13 @@ def open_database(url: str | URL, *, like: Database | None = None) -> Database:
             f"database url: the driver of {parsed.drivername} is not installed ({error}); "
             f"shardctl brings mysql+pymysql and sqlite"
         ) from error
+    except (ValueError, OSError) as error:
+        if not parsed.query:
+            raise
+        raise ConfigError(  # its words may quote the value
+            f"database url: the driver does not take what it says of one of "
+            f"{', '.join(sorted(parsed.query))}: {type(error).__name__}"
+        ) from None
     raise UnsupportedServer(
         f"shardctl works on MySQL, MariaDB and SQLite; {parsed.get_backend_name()} is none of them"
     )
@@ -101,7 +113,7 @@ def _parsed(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
         is_async = parsed.get_dialect().is_async
-        if "@" in (parsed.host or ""):  # what stands before it was meant for the password
+        if parsed.get_backend_name() != "sqlite" and _misread(parsed, str(url)):
             raise ValueError
     except (ArgumentError, ValueError):
         raise ConfigError(
@@ -114,6 +126,14 @@ def _parsed(url: str | URL) -> URL:
             f"database url: {parsed.drivername} is for asyncio; write mysql+pymysql or sqlite"
         )
     return parsed
+
+
+def _misread(parsed: URL, text: str) -> bool:
+    """Whether an @ or a / that was meant for user or password has ended it before its time.
+
+    What follows would then be shown as the host or the database.
+    """
+    return text.count("@") > 1 or "@" in f"{parsed.host}{parsed.database}"
 
 
 @contextmanager

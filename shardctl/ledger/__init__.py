@@ -9,13 +9,17 @@ nor does it guard what applications write beside their own rows, see `schema`.
 from __future__ import annotations
 
 from shardctl.ledger.clauses import Sent
+from shardctl.ledger.creation import VERSION, ensure, version
 from shardctl.ledger.fingerprint import verify
 from shardctl.ledger.history import SessionRow, history, sessions
+from shardctl.ledger.ready import ready
 from shardctl.ledger.rows import (
+    accepted,
     backfills,
     begun_tokens,
     families,
     finished,
+    is_accepted,
     months,
     newest,
     rows_of,
@@ -23,7 +27,6 @@ from shardctl.ledger.rows import (
     skipped,
     unfinished,
 )
-from shardctl.ledger.schema import VERSION, ensure, version
 from shardctl.ledger.values import (
     BackfillRow,
     ClauseRow,
@@ -51,14 +54,17 @@ __all__ = [
     "Sent",
     "SessionRow",
     "WorkerLeases",
+    "accepted",
     "backfills",
     "begun_tokens",
     "ensure",
     "families",
     "finished",
     "history",
+    "is_accepted",
     "months",
     "newest",
+    "ready",
     "rows_of",
     "run",
     "sessions",

@@ -55,7 +55,8 @@ class Clauses(Fenced):
         *,
         token: str | None = None,
         connection_id: int | None = None,
-        known: Collection[int] | None = None,
+        done: Collection[Sent] = (),
+        done_table: str = "",
     ) -> None:
         """Record that DDL clauses are about to be sent to a table.
 
@@ -64,21 +65,20 @@ class Clauses(Fenced):
         Args:
             token: what the session that sends it has claimed; the lease's unless given.
             connection_id: that session's id, where the server has such.
-            known: those that have a row; None: it is asked.
+            done: what the same session has begun on another table, and has taken effect.
+            done_table: that table.
         """
-        values = {"new_token": token or self.token, "new_connection_id": connection_id}
-        of = statements.key(revision, direction, table)
-        there, new = self._sorted(connection, of, numbers, known)
-        if there:
-            self._send(
-                connection,
-                statements.begin_again(len(there)),
-                of | statements.numbered(there) | values,
-            )
-        if new:
-            self._send(
-                connection, statements.begin(len(new)), of | statements.numbered(new) | values
-            )
+        took = _took(done)
+        values = {
+            "new_token": token or self.token,
+            "new_connection_id": connection_id,
+            "new_how": "ran",
+            "done_table": done_table,
+            **{f"d{at}": number for at, number in enumerate(took)},
+        }
+        of = statements.key(revision, direction, table) | statements.numbered(numbers)
+        turn = statements.begin(self.dialect.name, len(numbers), len(took))
+        self._send(connection, turn, of | values | statements.took(list(took.values())))
 
     def done_clauses(
         self,
@@ -102,7 +102,7 @@ class Clauses(Fenced):
             statement: the SQL, without bound values; None where none was sent.
         """
         of = statements.key(revision, direction, table)
-        there, new = self._sorted(connection, of, numbers, None)
+        there, new = self._sorted(connection, of, numbers)
         if there:
             took = statements.took([(seconds, statement)] * len(there))
             done = of | statements.numbered(there) | took | {"new_how": how, "new_rows": rows}
@@ -125,8 +125,7 @@ class Clauses(Fenced):
         table: str,
     ) -> None:
         """Record that clauses which were begun on a table have taken effect, in one write."""
-        took = {number: (each.seconds, each.statement) for each in sent for number in each.numbers}
-        if took:
+        if took := _took(sent):
             of = (
                 statements.key(revision, direction, table)
                 | statements.numbered(took)
@@ -181,19 +180,11 @@ class Clauses(Fenced):
         return bool(self._write(connection, again))
 
     def _sorted(
-        self,
-        connection: Connection,
-        of: dict[str, Any],
-        numbers: Collection[int],
-        known: Collection[int] | None,
+        self, connection: Connection, of: dict[str, Any], numbers: Collection[int]
     ) -> tuple[list[int], list[int]]:
         """Those that have a row, and those that have none."""
-        if known is None:
-            known = set(
-                connection.scalars(
-                    statements.known(len(numbers)), of | statements.numbered(numbers)
-                )
-            )
+        which = of | statements.numbered(numbers)
+        known = set(connection.scalars(statements.known(len(numbers)), which))
         return [n for n in numbers if n in known], [n for n in numbers if n not in known]
 
     def _send(
@@ -201,3 +192,8 @@ class Clauses(Fenced):
     ) -> None:
         if not connection.execute(statement, values | {"fence": self.fence}).rowcount:
             self._held(connection)
+
+
+def _took(sent: Collection[Sent]) -> dict[int, tuple[float | None, str | None]]:
+    """By clause, how long its statement took, and the statement."""
+    return {number: (each.seconds, each.statement) for each in sent for number in each.numbers}

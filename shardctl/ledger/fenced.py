@@ -54,9 +54,14 @@ class Fenced:
             self._held(connection)
         return met
 
-    def _held(self, connection: Connection) -> None:
-        """Make sure that the lock is still ours."""
-        if not connection.scalar(select(schema.lock.c.fence).where(self._ours)):
+    def _held(self, connection: Connection, *, shared: bool = False) -> None:
+        """Make sure that the lock is still ours.
+
+        Args:
+            shared: up to the end of the caller's transaction.
+        """
+        ours = select(schema.lock.c.fence).where(self._ours)
+        if not connection.scalar(ours.with_for_update(read=True) if shared else ours):
             raise LockLost(
                 "another run took the lock over, because this one had given no sign of life; it "
                 "goes on with the work: see what it says before running again"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 from shardctl.ledger.rows import clause_rows
 from shardctl.ledger.values import ClauseRow
 
@@ -34,7 +34,7 @@ class SessionRow:
 
 def sessions(connection: Connection) -> dict[str, SessionRow]:
     """The commands that held the lock, by their tokens, the earliest first."""
-    if (schema.version(connection) or 0) < schema.LOG_SINCE:
+    if (creation.version(connection) or 0) < creation.LOG_SINCE:
         return {}
     rows = connection.execute(select(schema.session).order_by(schema.session.c.begun_at))
     return {row.token: SessionRow(*row) for row in rows}
@@ -48,10 +48,10 @@ def history(
     Args:
         revision: of this one only; None: of all.
     """
-    version = schema.version(connection) or 0
+    version = creation.version(connection) or 0
     found: list[tuple[ClauseRow, bool]] = []
     for table in (schema.clause, schema.log):
-        if table is schema.log and version < schema.LOG_SINCE:
+        if table is schema.log and version < creation.LOG_SINCE:
             continue
         which = () if revision is None else (table.c.revision == revision,)
         counts = table is schema.clause

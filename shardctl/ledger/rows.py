@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, select
 
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 from shardctl.ledger.encode import clauses_from_text, position_from_text, states_from_text
 from shardctl.ledger.values import (
+    ACCEPTED,
     BackfillRow,
     ClauseRow,
     Direction,
@@ -69,14 +70,35 @@ def skipped(connection: Connection) -> dict[str, tuple[ClauseRow, ...]]:
     return found
 
 
+def accepted(connection: Connection) -> dict[str, frozenset[str]]:
+    """In what tables may differ from their template, in words without line breaks, by table."""
+    if (creation.version(connection) or 0) < creation.LOG_SINCE:
+        return {}
+    clause, found = schema.clause.c, dict[str, frozenset[str]]()
+    told = select(clause.table_name, clause.words).where(
+        clause.how == "ran", clause.words.is_not(None)
+    )
+    for table, words in connection.execute(told):
+        lines = (line for line in words.splitlines() if line.startswith(ACCEPTED))
+        found[table] = found.get(table, frozenset()).union(
+            line.removeprefix(ACCEPTED) for line in lines
+        )
+    return found
+
+
+def is_accepted(difference: object, among: Collection[str]) -> bool:
+    """Whether a difference is one of those that `accepted` gives of its table."""
+    return " ".join(str(difference).split()) in among
+
+
 def clause_rows(
     connection: Connection, *which: ColumnElement[bool], of: Table = schema.clause
 ) -> Iterator[ClauseRow]:
     """Rows of the table of clauses, or of one that has its columns, the earliest first."""
-    version = schema.version(connection)
+    version = creation.version(connection)
     if version is None:
         return
-    later = ("statement", "words") if version < schema.LOG_SINCE else ()
+    later = ("statement", "words") if version < creation.LOG_SINCE else ()
     columns = [column for column in of.columns if column.name not in later]
     for row in connection.execute(select(*columns).where(*which).order_by(of.c.begun_at, of.c.n)):
         yield _clause(row._mapping)
@@ -92,7 +114,7 @@ def backfills(
     Args:
         table: only what is recorded of this table.
     """
-    if (schema.version(connection) or 0) < schema.BACKFILLS_SINCE:
+    if (creation.version(connection) or 0) < creation.BACKFILLS_SINCE:
         return {}
     known = schema.backfill
     rows = select(known).where(known.c.revision == revision, known.c.direction == direction)
@@ -109,7 +131,7 @@ def months(connection: Connection) -> dict[str, MonthRow]:
 
 def families(connection: Connection) -> dict[str, FamilyRow]:
     """How the IDs of families are routed, as it was recorded, by the families' names."""
-    if (schema.version(connection) or 0) < schema.FAMILIES_SINCE:
+    if (creation.version(connection) or 0) < creation.FAMILIES_SINCE:
         return {}
     columns = schema.family.c
     rows = connection.execute(select(columns.family, columns.fingerprint, columns.routing))
@@ -123,7 +145,7 @@ def begun_tokens(connection: Connection) -> frozenset[str]:
 
 
 def _read(connection: Connection, rows: Select[Any]) -> tuple[Row[Any], ...]:
-    if schema.version(connection) is None:
+    if creation.version(connection) is None:
         return ()
     return tuple(connection.execute(rows))
 

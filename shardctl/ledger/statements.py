@@ -5,9 +5,9 @@ There are two for each month, and building one takes longer than MySQL takes to 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -25,10 +25,13 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import mysql, sqlite
 
 from shardctl.ledger import schema
 from shardctl.ledger.clock import utc_now
 from shardctl.ledger.values import Direction
+
+_Values: TypeAlias = Mapping[str, ColumnElement[Any]]
 
 
 def key(revision: str, direction: Direction, table: str) -> dict[str, Any]:
@@ -90,34 +93,57 @@ def known(count: int) -> Any:
 
 
 @cache
-def begin(count: int) -> Insert:
-    """New rows of clauses that are about to be sent."""
+def begin(flavour: str, begun: int, done: int) -> Insert:
+    """Rows of clauses that are about to be sent; and of others that have taken effect.
+
+    Both in one statement and one commit, as a session turns from one table to the next.
+
+    Args:
+        flavour: the dialect's name.
+        done: how many of another table, `done_table`, have: those have rows already.
+    """
     columns = schema.clause.c
-    return _inserted(
-        count,
-        {
-            "token": bindparam("new_token", type_=columns.token.type),
-            "connection_id": bindparam("new_connection_id", type_=columns.connection_id.type),
-            "begun_at": utc_now(),
-        },
-    )
+    nothing = {"how": null(), "done_at": null(), "seconds": null(), "statement": null()}
+    rows = [_row("of_table", f"n{at}", nothing) for at in range(begun)]
+    for at in range(done):
+        took = {
+            "how": bindparam("new_how", type_=columns.how.type),
+            "done_at": utc_now(),
+            "seconds": bindparam(f"s{at}", type_=columns.seconds.type),
+            "statement": bindparam(f"q{at}", type_=columns.statement.type),
+        }
+        rows.append(_row("done_table", f"d{at}", took))
+    selected = [select(*row.values()).select_from(schema.lock).where(_ours()) for row in rows]
+    names = list(rows[0])
+    if flavour == "sqlite":
+        one = sqlite.insert(schema.clause).from_select(names, union_all(*selected))
+        return one.on_conflict_do_update(schema.clause.primary_key, set_=_anew(one.excluded))
+    other = mysql.insert(schema.clause).from_select(names, union_all(*selected))
+    return other.on_duplicate_key_update(_anew(other.inserted))
 
 
-@cache
-def begin_again(count: int) -> Update:
-    """The same of clauses that have a row."""
-    unknown = ("how", "done_at", "seconds", "row_count", "statement", "words")
-    nothing = dict.fromkeys(unknown, null())
-    return (
-        update(schema.clause)
-        .where(_which(count), _held())
-        .values(
-            token=bindparam("new_token"),
-            connection_id=bindparam("new_connection_id"),
-            begun_at=utc_now(),
-            **nothing,
-        )
-    )
+def _row(table: str, n: str, values: _Values) -> _Values:
+    """A row of a session's; `table` and `n` name what its key is bound to."""
+    columns = schema.clause.c
+    bound = {
+        "revision": "of_revision",
+        "direction": "of_direction",
+        "table_name": table,
+        "n": n,
+        "token": "new_token",
+        "connection_id": "new_connection_id",
+    }
+    key = {name: bindparam(by, type_=columns[name].type) for name, by in bound.items()}
+    return {**key, "begun_at": utc_now(), **values}
+
+
+def _anew(given: Any) -> _Values:
+    """What becomes of a row that is there; one that is done keeps its beginning."""
+    columns = schema.clause.c
+    taken = ("how", "token", "connection_id", "done_at", "seconds", "statement")
+    begun = case((given.done_at.is_(None), given.begun_at), else_=columns.begun_at)
+    nothing = {"row_count": null(), "words": null()}
+    return {"begun_at": begun, **{name: given[name] for name in taken}, **nothing}
 
 
 @cache

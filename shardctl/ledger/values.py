@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from shardctl.clause import Clause
 from shardctl.month import Month
 from shardctl.structure import Structure
 
 Direction: TypeAlias = Literal["up", "down"]
+ACCEPTED: Final = "accepted: "
+"""So begins each line of a clause's words that tells in what its table may differ."""
+
 How: TypeAlias = Literal["ran", "found", "ended", "failed", "skipped"]
 Origin: TypeAlias = Literal["premade", "adopted", "found"]
 
@@ -59,7 +62,8 @@ class ClauseRow:
         rows: how many rows a data clause changed.
         statement: the SQL as it was sent, without bound values; None where none was sent, or by
             a shardctl that did not keep it.
-        words: why it failed or is left out; None elsewhere.
+        words: why it failed, is left out, or was carried out in another way than elsewhere; None
+            where there is nothing to say.
     """
 
     revision: str

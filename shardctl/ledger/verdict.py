@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from shardctl.ledger import schema
 from shardctl.ledger.clauses import Clauses
 from shardctl.ledger.clock import utc_now
-from shardctl.ledger.values import Direction
+from shardctl.ledger.values import ACCEPTED, Direction
+
+_COUNTED: Final = ("row_count", "seconds")
+"""What a backfill counts before it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,27 @@ class Verdicts(Clauses):
         if statement is None:  # what was about to be sent by a session was not
             failed["connection_id"] = None
         self._judge(connection, (revision, direction, table), numbers, failed)
+
+    def accept(
+        self,
+        connection: Connection,
+        revision: str,
+        direction: Direction,
+        numbers: Collection[int],
+        table: str,
+        words: str,
+        differences: Collection[str],
+    ) -> None:
+        """Record in what a table may differ from now on; of clauses that have taken effect.
+
+        Args:
+            words: how they were carried out, and why.
+        """
+        lines = [words, *(ACCEPTED + each for each in differences)]
+        text = "\n".join(" ".join(line.split()) for line in lines)
+        clause = schema.clause
+        which = (*_on(revision, direction, table), clause.c.n.in_(numbers))
+        self._write(connection, update(clause).where(*which).values(words=text))
 
     def skip_clauses(
         self,
@@ -69,10 +93,19 @@ class Verdicts(Clauses):
         return self._write(connection, clause.delete().where(*which))
 
     def _archive(self, connection: Connection, *which: ColumnElement[bool]) -> None:
-        """Copy rows that are about to be deleted to the log, within the same transaction."""
+        """Copy rows that are about to be deleted to the log, within the same transaction.
+
+        Of a backfill that broke off, together with how many rows it had changed.
+        """
         names = [column.name for column in schema.log.columns if column is not schema.log.c.id]
-        rows = select(*(schema.clause.c[name] for name in names)).where(*which)
-        rows = rows.where(select(schema.lock.c.fence).where(self._ours).exists())
+        clause, begun = schema.clause.c, schema.backfill.c
+        same = and_(*(clause[key.name] == begun[key.name] for key in schema.clause.primary_key))
+        values = [
+            func.coalesce(clause[name], begun[name]) if name in _COUNTED else clause[name]
+            for name in names
+        ]
+        rows = select(*values).select_from(schema.clause.outerjoin(schema.backfill, same))
+        rows = rows.where(*which).where(select(schema.lock.c.fence).where(self._ours).exists())
         order = rows.order_by(schema.clause.c.begun_at, schema.clause.c.n)
         self._write(connection, insert(schema.log).from_select(names, order))
 

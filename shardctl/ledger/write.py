@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,6 +12,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    insert,
     select,
     update,
 )
@@ -27,9 +27,6 @@ from shardctl.ledger.values import Direction, Origin
 from shardctl.ledger.verdict import Verdicts
 from shardctl.month import Month
 from shardctl.structure import Structure
-
-_AT_ONCE: Final = 100
-"""So many rows are inserted by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +188,15 @@ class Ledger(Verdicts):
         Args:
             months: the table, its family and its month, of each.
         """
-        values = {"revision": revision, "origin": "found", "registered_at": utc_now()}
+        values = {"revision": revision, "origin": "found"}
         rows = [
             {"table_name": table, "family": family, "month": f"{month:%Y%m}", **values}
             for table, family, month in months
         ]
-        with self.dialect.transaction(connection):
-            for start in range(0, len(rows), _AT_ONCE):
-                self._write(connection, self._insert(schema.month, rows[start : start + _AT_ONCE]))
+        if rows:
+            with self.dialect.transaction(connection):
+                self._held(connection, shared=True)
+                connection.execute(insert(schema.month).values(registered_at=utc_now()), rows)
 
     def set_revision(
         self, connection: Connection, tables: Collection[str], revision: str | None

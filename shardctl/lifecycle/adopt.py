@@ -15,7 +15,7 @@ from shardctl.lifecycle import baseline, template
 from shardctl.lifecycle.database import revision_of, stamped
 from shardctl.lifecycle.guess import guess
 from shardctl.lifecycle.survey import Survey, strangers, survey
-from shardctl.migrate import commands
+from shardctl.migrate.files import heads, stamp
 from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 from shardctl.report import Finished, Note, Report, Started, silent
@@ -141,13 +141,13 @@ class _Adoption:
                 f"{self.found.source.table} refers to {', '.join(tables)}, a month of a family "
                 "that is not in care yet: adopt that one first"
             )
-        versions, heads = stamped(self.site), commands.heads(self.config)
+        versions, newest = stamped(self.site), heads(self.config)
         if self.file.exists():
-            self._refuse_other_baseline(versions, heads)
-        elif versions != tuple(sorted(heads)):
+            self._refuse_other_baseline(versions, newest)
+        elif versions != tuple(sorted(newest)):
             raise Refused(
                 f"the database is at revision {revision_of(versions)}, the newest is "
-                f"{revision_of(heads)}: run 'shardctl upgrade' (or merge the heads) first, the "
+                f"{revision_of(newest)}: run 'shardctl upgrade' (or merge the heads) first, the "
                 "baseline is to follow"
             )
         template.refuse(self.site, self.found, named=named)
@@ -188,7 +188,7 @@ class _Adoption:
                     revision=result.revision if equal else None,
                     origin="adopted",
                 )
-        commands.stamp(config, result.revision)
+        stamp(config, result.revision)
         self._tell_of_hidden_indexes()
         self.site.report(Finished(f"adopt {self.name}", time.monotonic() - begun))
         return result

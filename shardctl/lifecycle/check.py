@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from shardctl import ledger
 from shardctl.config import Config
@@ -51,23 +52,32 @@ def check(config: Config, *, now: datetime | None = None) -> tuple[Problem, ...]
         DatabaseUnavailable: the server does not answer or refuses us.
     """
     with opened(config) as site:
-        found = [*_unfinished(site)]
+        families = standing(site, config.families, now)
+        found = [*_unfinished(site, families)]
         templates = site.database.dialect.structures(
             site.connection, [family.template for family in config.families.values()]
         )
         found += _routing(site)
-        for family in standing(site, config.families, now):
+        for family in families:
             found += _of_template(site, family, templates.get(family.template))
             found += _of_months(site.families[family.family], family)
     return tuple(found)
 
 
-def _unfinished(site: Site) -> Iterator[Problem]:
-    for run in ledger.unfinished(site.connection):
+def _unfinished(site: Site, families: Sequence[FamilyStatus]) -> Iterator[Problem]:
+    for run in ledger.unfinished(site.connection)[-1:]:  # while one is undone, the way back counts
         way = "upgrade" if run.direction == "up" else "downgrade"
+        begun = run.begun_at.astimezone(ZoneInfo(site.timezone))
+        waiting = ", ".join(
+            f"{family.family} {spans(each.months)}"
+            for family in families
+            for each in family.unfinished
+            if each.months
+        )
         yield Problem(
-            f"the {way} of revision {run.revision}, begun {run.begun_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"is unfinished: run 'shardctl {way}' to go on with it"
+            f"the {way} of revision {run.revision}, begun {begun.isoformat(' ', 'seconds')}, "
+            f"is unfinished{'; waiting: ' if waiting else ''}{waiting}: run 'shardctl {way}' to go "
+            "on with it"
         )
 
 

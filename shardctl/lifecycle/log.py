@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shardctl import ledger
-from shardctl.catalog import Member, rosters
+from shardctl.catalog import Member, names_for, rosters
 from shardctl.config import Config
-from shardctl.ledger import ClauseRow, Direction, How, SessionRow
-from shardctl.migrate.site import opened
+from shardctl.family import Family
+from shardctl.ledger import BackfillRow, ClauseRow, Direction, How, SessionRow
+from shardctl.migrate.learn.wording import worded
+from shardctl.migrate.site import Site, opened
 from shardctl.month import Month
 
 
@@ -26,15 +29,17 @@ class Entry:
         family: "" for a plain table's.
         month: None for the template and for plain tables.
         table: "" for SQL that names no table known.
-        clauses: the numbers of the revision's clauses that it carried out, from 0.
+        clauses: the numbers of the revision's clauses that it carried out, from 1.
         how: as in `ledger.ClauseRow`; None: begun, and not known to be done.
         seconds: how long the statement took.
-        rows: how many rows a data clause changed.
+        rows: how many rows a data clause changed; a backfill that broke off, until then.
+        reached: the key, column → value, up to which it did so; None elsewhere.
         statement: the SQL as it was sent, without bound values; None where none was sent, or by
             a shardctl that did not keep it.
-        words: why it failed or is left out; None elsewhere.
+        words: why it failed, is left out, or was carried out in another way; None elsewhere.
         counts: whether it still does: what a downgrade took back does not.
-        session: the command that ran it; None where it is not known.
+        session: the command that ran it, its instants in the same zone; None where it is not
+            known.
     """
 
     begun_at: datetime
@@ -48,6 +53,7 @@ class Entry:
     how: How | None
     seconds: float | None
     rows: int | None
+    reached: Mapping[str, Any] | None
     statement: str | None
     words: str | None
     counts: bool
@@ -83,16 +89,12 @@ def log(
     with opened(config) as site:
         rows = ledger.history(site.connection, revision=revision)
         sessions = ledger.sessions(site.connection)
-    tables = {row.table for row, _ in rows}
-    members = {
-        member.table: member
-        for roster in rosters(config.families, tables).values()
-        for member in roster.members
-    }
+        broken = _broken_off(site, [row for row, counts in rows if counts and not row.done])
+    members = _members(config.families, {row.table for row, _ in rows})
     zones: dict[str, tzinfo] = {name: each.zone for name, each in config.families.items()}
     zones[""] = ZoneInfo(config.timezone)
     entries = (
-        _entry([row for row, _ in step], counts, members, zones, sessions)
+        _entry([row for row, _ in step], counts, members, zones, sessions, broken)
         for (_, counts), step in groupby(rows, key=lambda each: (_step(each[0]), each[1]))
     )
     return tuple(
@@ -102,6 +104,45 @@ def log(
         and month in (None, entry.month)
         and (entry.failed or not failed)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Backfill:
+    """One that is not done on a table.
+
+    Attributes:
+        row: how far it has come; None: not to the end of its first chunk.
+        sql: what it does, without the bounds of its chunks.
+    """
+
+    row: BackfillRow | None
+    sql: str
+
+
+def _broken_off(site: Site, rows: Sequence[ClauseRow]) -> dict[ClauseRow, _Backfill]:
+    """Those of the clauses begun that are backfills."""
+    found: dict[ClauseRow, _Backfill] = {}
+    members = _members(site.families, {row.table for row in rows})
+    for key in {(row.revision, row.direction) for row in rows}:
+        run = ledger.run(site.connection, *key)
+        begun = ledger.backfills(site.connection, *key)
+        for row in rows:
+            if run is None or (row.revision, row.direction) != key or not run.clauses[row.n].chunks:
+                continue
+            dialect, member = site.database.dialect, members[row.table]
+            names = names_for(site.families, member, dialect)
+            sql = worded(run.clauses[row.n], dialect, site.families, names)
+            found[row] = _Backfill(begun.get((row.n, row.table)), sql)
+    return found
+
+
+def _members(families: Mapping[str, Family], tables: Iterable[str]) -> dict[str, Member]:
+    """Which family's month each table is; a plain table is its own."""
+    tables = set(tables)
+    found = {table: Member("", table) for table in tables}
+    for roster in rosters(families, tables).values():
+        found |= {member.table: member for member in roster.members}
+    return found
 
 
 def _step(row: ClauseRow) -> tuple[object, ...]:
@@ -116,12 +157,15 @@ def _entry(
     members: Mapping[str, Member],
     zones: Mapping[str, tzinfo],
     sessions: Mapping[str, SessionRow],
+    broken: Mapping[ClauseRow, _Backfill],
 ) -> Entry:
     first, *others = rows
-    member = members.get(first.table, Member("", first.table))
+    backfill = broken.get(first)
+    position = backfill.row if backfill else None
+    member = members[first.table]
     zone = zones[member.family]
     # A session that works beside others bears the lease's token and something behind a dot.
-    session = sessions.get(first.token) or sessions.get(first.token.partition(".")[0])
+    by = sessions.get(first.token) or sessions.get(first.token.partition(".")[0])
     return Entry(
         begun_at=first.begun_at.astimezone(zone),
         done_at=first.done_at.astimezone(zone) if first.done_at else None,
@@ -130,12 +174,22 @@ def _entry(
         table=first.table,
         revision=first.revision,
         direction=first.direction,
-        clauses=tuple(row.n for row in (first, *others)),
+        clauses=tuple(row.n + 1 for row in (first, *others)),
         how=first.how,
-        seconds=first.seconds,
-        rows=first.rows,
-        statement=first.statement,
+        seconds=position.seconds if position else first.seconds,
+        rows=position.rows if position else first.rows,
+        reached=position.position if position else None,
+        statement=first.statement or (backfill.sql if backfill else None),
         words=first.words,
         counts=counts,
-        session=session,
+        session=_in(by, zone) if by else None,
+    )
+
+
+def _in(session: SessionRow, zone: tzinfo) -> SessionRow:
+    ended = session.ended_at
+    return replace(
+        session,
+        begun_at=session.begun_at.astimezone(zone),
+        ended_at=ended.astimezone(zone) if ended else None,
     )

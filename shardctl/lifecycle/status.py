@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,9 @@ from shardctl import ledger
 from shardctl.catalog import Member, Roster
 from shardctl.config import Config
 from shardctl.dialects import Size
-from shardctl.ledger import ClauseRow, Direction, MonthRow, Run
+from shardctl.ledger import ClauseRow, Direction, MonthRow
 from shardctl.lifecycle.database import revision_of, stamped
+from shardctl.lifecycle.waiting import Passing, passing
 from shardctl.migrate.site import Site, opened
 from shardctl.month import Month, spans
 from shardctl.structure import Difference, Structure, differences
@@ -25,9 +26,13 @@ class MonthStatus:
         revision: the one it stands at; None where that is not known.
         rows: the server's estimate; None where it has none.
         bytes: data and indexes, likewise.
-        differences: from the template; none where that is absent.
+        differences: from the template; none where that is absent. Those that the revision it
+            waits for is going to end are not among them.
+        accepted: differences that were accepted, when the month was let be rebuilt for them.
         left_out: where there are differences, of which revisions `skip` has left it out, and the
             reasons; "" where of none.
+        waiting: the unfinished revision that has not come to it yet, or not to its end there, such
+            as `3f2a` or `the downgrade of 3f2a`; "" where it waits for none.
     """
 
     month: Month
@@ -37,6 +42,8 @@ class MonthStatus:
     bytes: int | None
     differences: tuple[Difference, ...]
     left_out: str = ""
+    waiting: str = ""
+    accepted: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +119,16 @@ def standing(
     rosters = {name: roster for name, roster in site.rosters().items() if name in set(names)}
     members = [member for roster in rosters.values() for member in roster.members]
     tables = [member.table for member in members]
-    unfinished = ledger.unfinished(site.connection)
     seen = _Seen(
         site.look(members),
         site.database.dialect.sizes(site.connection, tables),
         ledger.months(site.connection),
         ledger.skipped(site.connection),
-        revision_of(stamped(site)),
-        bool(unfinished),
+        ledger.accepted(site.connection),
+        stamped(site),
+        passing(site),
     )
-    runs = [
-        (run, ledger.rows_of(site.connection, run.revision, run.direction)) for run in unfinished
-    ]
-    return tuple(
-        _family(roster, seen, tuple(filter(None, (_run(roster, *run) for run in runs))), now)
-        for roster in rosters.values()
-    )
+    return tuple(_family(roster, seen, now) for roster in rosters.values())
 
 
 def past_gaps(roster: Roster, now: datetime | None = None) -> tuple[Month, ...]:
@@ -147,49 +148,83 @@ class _Seen:
     sizes: Mapping[str, Size]
     known: Mapping[str, MonthRow]
     skipped: Mapping[str, Sequence[ClauseRow]]
-    revision: str | None
-    moving: bool
+    accepted: Mapping[str, Collection[str]]
+    at: tuple[str, ...]
+    passing: Passing | None
 
 
-def _family(
-    roster: Roster, seen: _Seen, unfinished: tuple[UnfinishedRun, ...], now: datetime | None
-) -> FamilyStatus:
+def _family(roster: Roster, seen: _Seen, now: datetime | None) -> FamilyStatus:
     family = roster.family
     template = seen.structures.get(family.template)
     first_missing = _first_missing(roster, now)
+    months = tuple(
+        _month(member.month, member, template, seen)
+        for member in roster.months
+        if member.month and member.table in seen.structures
+    )
     return FamilyStatus(
         family=family.name,
         template=family.template,
         has_template=template is not None,
-        revision=seen.revision,
-        months=tuple(
-            _month(member.month, member, template, seen)
-            for member in roster.months
-            if member.month and member.table in seen.structures
-        ),
+        revision=revision_of(seen.at),
+        months=months,
         gaps=past_gaps(roster, now),
         skipped=tuple((table.table, table.reason) for table in roster.lookalikes),
         runway_months=first_missing - family.current_month(now),
         first_missing=first_missing,
-        unfinished=unfinished,
+        unfinished=tuple(_unfinished(roster, months, seen)),
     )
 
 
 def _month(month: Month, member: Member, template: Structure | None, seen: _Seen) -> MonthStatus:
-    found = differences(template, seen.structures[member.table]) if template else ()
-    known = seen.known.get(member.table)
-    # What is equal to the template stands where that stands, unless that is on its way.
-    equal = template is not None and not found and not (known and seen.moving)
+    structure, run = seen.structures[member.table], seen.passing
+    waits, found = False, differences(template, structure) if template else ()
+    if run and run.concerns(member.family):
+        waits, found = run.standing(member, template, structure)
+    may = seen.accepted.get(member.table, ())
+    accepted = tuple(each for each in found if ledger.is_accepted(each, may))
+    found = tuple(each for each in found if each not in accepted)
     size = seen.sizes.get(member.table, Size(None, None))
     return MonthStatus(
         month=month,
         table=member.table,
-        revision=seen.revision if equal else known.revision if known else None,
+        revision=_revision(member, seen, alike=template is not None and not found, waits=waits),
         rows=size.rows,
         bytes=size.bytes,
         differences=found,
         left_out=_left_out(seen.skipped.get(member.table, ())) if found else "",
+        waiting=str(run) if waits else "",
+        accepted=accepted,
     )
+
+
+def _revision(member: Member, seen: _Seen, *, alike: bool, waits: bool) -> str | None:
+    """The revision that a month stands at.
+
+    Args:
+        alike: whether it is like the template, or will be when the revision under way is through.
+        waits: whether it waits for that.
+    """
+    run, known = seen.passing, seen.known.get(member.table)
+    reached = run is not None and run.concerns(member.family) and not waits
+    if run and reached and (alike or not run.leaves_out(member.table)):
+        return revision_of(run.heads(seen.at))
+    # What is like the template stands where that stands.
+    return revision_of(seen.at) if alike else known.revision if known else None
+
+
+def _unfinished(
+    roster: Roster, months: Sequence[MonthStatus], seen: _Seen
+) -> Iterator[UnfinishedRun]:
+    """How far the unfinished revision is in a family that it concerns."""
+    passing, template = seen.passing, roster.template
+    if passing is None or not passing.concerns(roster.family.name):
+        return
+    waiting = tuple(month.month for month in months if month.waiting)
+    left, there = len(waiting), len(months)
+    if template is not None and (structure := seen.structures.get(template.table)):
+        left, there = left + passing.standing(template, None, structure)[0], there + 1
+    yield UnfinishedRun(passing.run.revision, passing.run.direction, there - left, left, waiting)
 
 
 def _left_out(rows: Iterable[ClauseRow]) -> str:
@@ -207,21 +242,3 @@ def _first_missing(roster: Roster, now: datetime | None) -> Month:
     while month in present:
         month += 1
     return month
-
-
-def _run(
-    roster: Roster, run: Run, rows: Mapping[tuple[int, str], ClauseRow]
-) -> UnfinishedRun | None:
-    numbers = [n for n, clause in enumerate(run.clauses) if clause.table == roster.family.name]
-    if not numbers:
-        return None
-
-    def through(member: Member) -> bool:
-        """Whether every clause is recorded; data clauses never go to the template."""
-        wanted = [n for n in numbers if member.month or not run.clauses[n].data]
-        return all((row := rows.get((n, member.table))) and row.done for n in wanted)
-
-    left = [member for member in roster.members if not through(member)]
-    months = tuple(member.month for member in left if member.month)
-    done = len(roster.members) - len(left)
-    return UnfinishedRun(run.revision, run.direction, done, len(left), months)

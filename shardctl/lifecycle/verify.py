@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from shardctl import ledger
@@ -10,6 +10,7 @@ from shardctl.catalog import Member, Roster
 from shardctl.config import Config
 from shardctl.ledger import Run
 from shardctl.lifecycle.database import revision_of, stamped
+from shardctl.lifecycle.waiting import Passing, passing
 from shardctl.migrate.site import Site, opened
 from shardctl.migrate.work import Rows
 from shardctl.structure import Structure, differences
@@ -33,7 +34,8 @@ class Verdict:
 def verify(config: Config) -> Verdict:
     """Look at every table of every family, and at what the ledger has of each; reads only.
 
-    Every month is to look like the template, and to have every clause of the revisions that the
+    Every month is to look like the template, but for how it is stored where an upgrade has let it
+    be rebuilt for that (`accepted`), and is to have every clause of the revisions that the
     ledger knows recorded, as done or as left out on purpose.
 
     Raises:
@@ -45,8 +47,9 @@ def verify(config: Config) -> Verdict:
         looks = site.look(members)
         at = stamped(site)
         problems = [*_unfinished(site), *_unstamped(site, at)]
+        accepted, under_way = ledger.accepted(site.connection), passing(site)
         for roster in rosters.values():
-            problems += _unlike(roster, looks)
+            problems += _unlike(roster, looks, accepted, under_way)
         for run in ledger.finished(site.connection):
             rows = ledger.rows_of(site.connection, run.revision, run.direction)
             for roster in rosters.values():
@@ -55,7 +58,7 @@ def verify(config: Config) -> Verdict:
 
 
 def _unfinished(site: Site) -> Iterator[str]:
-    for run in ledger.unfinished(site.connection):
+    for run in ledger.unfinished(site.connection)[-1:]:  # while one is undone, the way back counts
         way = "upgrade" if run.direction == "up" else "downgrade"
         yield f"the {way} of revision {run.revision} is unfinished: run shardctl {way} to go on"
 
@@ -69,14 +72,25 @@ def _unstamped(site: Site, at: tuple[str, ...]) -> Iterator[str]:
             yield f"{month.table}: {at_ledger}, the database is at {revision}"
 
 
-def _unlike(roster: Roster, looks: Mapping[str, Structure]) -> Iterator[str]:
+def _unlike(
+    roster: Roster,
+    looks: Mapping[str, Structure],
+    accepted: Mapping[str, Collection[str]],
+    under_way: Passing | None,
+) -> Iterator[str]:
     template = looks.get(roster.family.template)
     if template is None:
         yield f"{roster.family.template}: the template is missing"
         return
     for member in roster.months:
-        for difference in differences(template, looks[member.table]):
-            if not difference.only_position:
+        structure, may = looks[member.table], accepted.get(member.table, ())
+        waits, found = False, differences(template, structure)
+        if under_way and under_way.concerns(member.family):
+            waits, found = under_way.standing(member, template, structure)
+        if waits:
+            yield f"{member.table}: it waits for {under_way}"
+        for difference in found:
+            if not difference.only_position and not ledger.is_accepted(difference, may):
                 yield f"{member.table}: {difference}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shardctl import ledger
-from shardctl.ledger import Run
 from shardctl.lock import Lease
+from shardctl.migrate.left_out import LeftOut
 from shardctl.migrate.prepare import Prepared
-from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.site import Site
 
 
@@ -19,15 +19,13 @@ class Books:
     site: Site
     lease: Lease
 
-    def begin(self, prepared: Prepared) -> None:
+    def begin(self, prepared: Prepared, left_out: Sequence[LeftOut] = ()) -> None:
         """Record what is going to be done; what was done and finished the other way is history."""
         connection, revision = self.site.connection, prepared.revision
         lease = self.lease
         opposite: ledger.Direction = "down" if revision.direction == "up" else "up"
         run = ledger.run(connection, revision.id, opposite)
-        left_out: dict[str, tuple[list[int], str]] = {}
         if run is not None and run.finished:
-            left_out = self._left_out(prepared, run) if opposite == "up" else {}
             lease.ledger.abandon(connection, revision.id, opposite)
         lease.ledger.begin_run(
             connection,
@@ -37,8 +35,10 @@ class Books:
             clauses=prepared.clauses,
             states=prepared.states,
         )
-        for table, (numbers, reason) in left_out.items():
-            lease.ledger.skip_clauses(connection, revision.id, "down", numbers, table, reason)
+        for each in left_out:
+            lease.ledger.skip_clauses(
+                connection, revision.id, "down", each.numbers, each.table, each.reason
+            )
 
     def finish(self, revision: str, direction: ledger.Direction, heads: tuple[str, ...]) -> None:
         """Record that a revision is done, and where the months stand now.
@@ -70,21 +70,3 @@ class Books:
             connection, [(m.table, m.family, m.month) for m in met if m.month], after
         )
         lease.ledger.finish_run(connection, revision, direction)
-
-    def _left_out(self, prepared: Prepared, run: Run) -> dict[str, tuple[list[int], str]]:
-        """What the way up has left out of months has nothing to be taken back there.
-
-        By table the numbers of the clauses of the way back, and the reason.
-        """
-        rows = ledger.rows_of(self.site.connection, run.revision, run.direction)
-        reasons = {row.table: row.words or "" for row in rows.values() if row.how == "skipped"}
-        if not reasons:
-            return {}
-        forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
-        ran = where_it_ran(self.site, forth, back, rows)
-        numbers: dict[str, list[int]] = {}
-        for number, clause in enumerate(prepared.clauses):
-            for member in self.site.members(clause.table):
-                if member.table in reasons and number not in ran.get(member.table, ()):
-                    numbers.setdefault(member.table, []).append(number)
-        return {table: (each, reasons[table]) for table, each in numbers.items()}

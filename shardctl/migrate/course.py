@@ -62,6 +62,12 @@ DEFAULT: Final = Course()
 """What holds where nothing is said."""
 
 
+_NUMBERS: Final = ("jobs", "rebuild_jobs", "max_failures")
+
+WORDS: Final = (*_NUMBERS, "only", "except", "pause_after", "let_rebuild")
+"""Under these names `course_of` finds what is said."""
+
+
 def course_of(words: Mapping[str, str]) -> Course:
     """What is said under the names of its attributes, as text; what else is said is left alone.
 
@@ -69,7 +75,7 @@ def course_of(words: Mapping[str, str]) -> Course:
         ConfigError: it cannot be read, or a number is out of its range.
     """
     numbers: dict[str, Any] = {}
-    for name in ("jobs", "rebuild_jobs", "max_failures"):
+    for name in _NUMBERS:
         if name in words:
             if not words[name].isdecimal():
                 raise ConfigError(f"{name}={words[name]}: it is a number")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import logging.config
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from sqlalchemy import MetaData
 from shardctl import lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, load
-from shardctl.errors import Destructive, Refused, ShardctlError
+from shardctl.errors import Destructive, Refused, RevisionRefused, ShardctlError
 from shardctl.ledger import Direction
 from shardctl.migrate.capture import op_as_before
 from shardctl.migrate.course import DEFAULT as DEFAULT_COURSE
-from shardctl.migrate.course import course_of
+from shardctl.migrate.course import Course, course_of
 from shardctl.migrate.learn.scratch import sweep
 from shardctl.migrate.online.ready import ready
 from shardctl.migrate.patience.restraint import restraint_of
@@ -34,7 +35,8 @@ from shardctl.migrate.plan.values import Plan
 from shardctl.migrate.request import Request
 from shardctl.migrate.revisions import Paused, Steps, absolute, stepped
 from shardctl.migrate.site import Site, opened
-from shardctl.migrate.walk import walking
+from shardctl.migrate.walk import Walk, walking
+from shardctl.migrate.words import refuse_misspelt
 from shardctl.report import Event, Note, Progress, Step
 
 ATTRIBUTE = "shardctl"
@@ -88,24 +90,20 @@ def _run(
         if command not in ("upgrade", "downgrade"):
             context.run_migrations()
         elif request.dry_run:
-            request.plans.append(_plan(command, inner, migration, site, request))
+            with _walking(site, migration, None, request) as walk:
+                foresee = partial(_plan, command, inner, migration, walk, request)
+                if request.agreed is not None:
+                    agree(request.agreed, foresee(), site)
+                request.plans.append(foresee(course=request.course, told=True))
         else:
-            destructive = request.allow_destructive
             with lock.acquire(database, command=command) as lease:
                 sweep(connection, database.dialect)
-                confined = None
-                if request.agreed is not None:
-                    agree(request.agreed, _plan(command, inner, migration, site, request), site)
-                    confined = confined_by(request.agreed)
-                with walking(
-                    site,
-                    migration,
-                    lease,
-                    destructive=destructive,
-                    restraint=request.restraint,
-                    confined=confined,
-                    course=request.course,
-                ) as walk:
+                if online is not None and request.agreed is None:
+                    _refuse_unfit(command, inner, migration, site, request)
+                with _walking(site, migration, lease, request) as walk:
+                    if request.agreed is not None:
+                        agree(request.agreed, _plan(command, inner, migration, walk, request), site)
+                        walk = replace(walk, confined=confined_by(request.agreed))
                     migration._migrations_fn = lambda heads, migration: stepped(
                         command, inner, heads, migration, walk, request
                     )
@@ -117,36 +115,70 @@ def _run(
                         lease.ledger.register_family(connection, roster.family)
 
 
-def _plan(
+def _walking(
+    site: Site, migration: MigrationContext, lease: lock.Lease | None, request: Request
+) -> AbstractContextManager[Walk]:
+    return walking(
+        site,
+        migration,
+        lease,
+        destructive=request.allow_destructive,
+        restraint=request.restraint,
+        course=request.course,
+    )
+
+
+def _refuse_unfit(
     command: str, inner: Steps, migration: MigrationContext, site: Site, request: Request
+) -> None:
+    """Refuse what a tool cannot be given of any revision before the first of them runs.
+
+    What cannot be foretold of a revision, as it reads what an earlier one makes, is found out
+    when its turn comes; so it is of one that comes alone.
+
+    Raises:
+        Refused: there is such a revision.
+    """
+    several = len(list(inner(migration.get_current_heads(), migration))) > 1
+    if several and not request.course.failed_only:
+        with _walking(site, migration, None, request) as walk, suppress(RevisionRefused):
+            _plan(command, inner, migration, walk, request, course=request.course)
+
+
+def _plan(
+    command: str,
+    inner: Steps,
+    migration: MigrationContext,
+    walk: Walk,
+    request: Request,
+    *,
+    course: Course = DEFAULT_COURSE,
+    told: bool = False,
 ) -> Plan:
-    """What the command would do, and nothing of it done."""
+    """What the command would do, and nothing of it done.
+
+    Args:
+        course: the request's; the default to compare with a saved plan, which has all months.
+        told: whether it is what was asked for; else nobody hears of it.
+    """
     warnings: list[str] = []
 
     def hear(event: Event) -> None:
         if isinstance(event, Note):
             warnings.append(event.text)
-        if request.dry_run:
+        if told:
             request.report(event)
 
     heads = migration.get_current_heads()
     direction: Direction = "up" if command == "upgrade" else "down"
-    asked = request if request.dry_run else replace(request, outcomes=[])
-    with walking(
-        replace(site, report=hear),
-        migration,
-        None,
-        destructive=True,
-        restraint=request.restraint,
-        course=request.course if request.dry_run else DEFAULT_COURSE,
-        spelled=request.spelled,
-    ) as walk:
-        for step in stepped(command, inner, heads, migration, walk, asked):
-            step.migration_fn()
-        made = walk.ahead.plan(direction, absolute(request.target, walk), heads, warnings)
+    asked = request if told else replace(request, outcomes=[])
+    rehearsal = walk.rehearsal(course, hear, spelled=request.spelled)
+    for step in stepped(command, inner, heads, migration, rehearsal, asked):
+        step.migration_fn()
+    made = rehearsal.ahead.plan(direction, absolute(request.target, rehearsal), heads, warnings)
     findings = (finding for outcome in asked.outcomes for finding in outcome.findings)
     lost = tuple(each.message for each in findings if each.severity == "destructive")
-    return replace(made, destructive=lost)
+    return replace(made, destructive=lost, pause_after=request.course.pause_after)
 
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:
@@ -186,6 +218,7 @@ def _of_alembic(context: Any) -> Request:
     allowed = str(words.get("allow_destructive", "")).lower() in ("1", "true", "yes")
     # Of one that is said several times the dictionary has the last.
     said = [word.partition("=") for word in context.get_x_argument()]
+    refuse_misspelt(name for name, _, _ in said)
     replicas = " ".join(url for name, _, url in said if name == "replica")
     restraint, course = restraint_of({**words, "replica": replicas}), course_of(words)
     near = folder / FILE

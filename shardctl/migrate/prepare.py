@@ -58,8 +58,14 @@ class Preparer:
     lease: Lease | None
     scratch: Scratch
 
-    def prepare(self, revision: Revision, function: Callable[[], None]) -> Prepared:
-        """What a revision does: from the ledger where it had begun, else by capturing it once."""
+    def prepare(
+        self, revision: Revision, function: Callable[[], None], known: Prepared | None = None
+    ) -> Prepared:
+        """What a revision does: from the ledger where it had begun, else by capturing it once.
+
+        Args:
+            known: what it does, where the same command has found that out already.
+        """
         run = ledger.run(self.site.connection, revision.id, revision.direction)
         if run is not None and run.source != revision.source:
             which = self.site.connection, run.revision, run.direction
@@ -70,6 +76,8 @@ class Preparer:
             if self.lease is not None:
                 self.lease.ledger.abandon(self.site.connection, revision.id, revision.direction)
             run = None
+        if known is not None:
+            return known
         if run is not None:
             lived(run.clauses, lessons_of(run.clauses, run.states), self.scratch)
             dialect, families = self.site.database.dialect, self.site.families

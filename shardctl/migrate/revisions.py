@@ -42,9 +42,11 @@ def stepped(
     for run in through:
         walk.finish(run.revision, run.direction, heads)
     if command == "downgrade":
-        runs, begun = _undone_first(runs, heads, migration, walk, request)
+        begun = sum(run.direction == "up" for run in runs)
         begun += sum(run.direction == "down" for run in through)
+        # Before anything is undone: Alembic refuses here a target that there is not.
         steps = _further_down(begun, inner, heads, migration)
+        runs = _undone_first(runs, heads, migration, walk, request)
     else:
         steps = list(inner(heads, migration))
     moving = [step for step in steps if isinstance(step, RevisionStep)]
@@ -100,8 +102,8 @@ def _undone_first(
     migration: MigrationContext,
     walk: Walk,
     request: Request,
-) -> tuple[tuple[Run, ...], int]:
-    """Undo a revision that did not come to its end; the runs that are left, and how many were not.
+) -> tuple[Run, ...]:
+    """Undo a revision that did not come to its end; the runs that are left.
 
     Undoing one counts as the first step of a relative target, such as -1.
     """
@@ -119,7 +121,7 @@ def _undone_first(
         _went(request, walk.undo(run, revision, found.module.downgrade))
         walk.finish(revision.id, "down", heads)
         undone.add(run.revision)
-    return tuple(run for run in runs if run.revision not in undone), len(undone)
+    return tuple(run for run in runs if run.revision not in undone)
 
 
 def _revision(step: RevisionStep) -> Revision:

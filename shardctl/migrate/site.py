@@ -94,22 +94,17 @@ class Site:
         return in_order((template, *rosters({table: family}, names)[table].months), family)
 
     def coldest(self, months: Sequence[Member]) -> Member | None:
-        """The first of some months that has rows; many are asked at once, the first of all first.
+        """The first of some months that has rows.
 
-        None, too, where that cannot be read for another's lock.
+        The first of all, which most often has some, is asked alone; then many at once. None, too,
+        where that cannot be read for another's lock.
         """
         dialect = self.database.dialect
-        for start in range(0, len(months), _ASKED_AT_ONCE):
-            asked = months[start : start + _ASKED_AT_ONCE]
-            has_rows = union_all(
-                *(
-                    select(literal(number)).where(exists().select_from(table(member.table)))
-                    for number, member in enumerate(asked)
-                )
-            )
+        starts = range(1, len(months), _ASKED_AT_ONCE)
+        batches = (months[:1], *(months[start : start + _ASKED_AT_ONCE] for start in starts))
+        for asked in filter(None, batches):
             try:
-                with self.reading() as connection:
-                    found = min(connection.scalars(has_rows), default=None)
+                found = self._first_with_rows(asked)
             except DBAPIError as error:
                 if not (dialect.is_lock_timeout(error) or dialect.is_missing_table(error)):
                     raise
@@ -117,6 +112,15 @@ class Site:
             if found is not None:
                 return asked[found]
         return None
+
+    def _first_with_rows(self, months: Sequence[Member]) -> int | None:
+        """The place of the first of them."""
+        has_rows = [
+            select(literal(number)).where(exists().select_from(table(member.table)))
+            for number, member in enumerate(months)
+        ]
+        with self.reading() as connection:
+            return min(connection.scalars(union_all(*has_rows)), default=None)
 
     def zone(self, table: str) -> str:
         """The time zone in which clauses on a table run."""

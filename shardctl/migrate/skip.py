@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shardctl import ledger, lock
 from shardctl.catalog import Member
 from shardctl.config import Config
-from shardctl.errors import ConfigError, Refused, UnknownFamily
+from shardctl.errors import ConfigError, Refused
 from shardctl.ledger import Direction, Run
 from shardctl.migrate.site import Site, opened
 from shardctl.month import Month, spans
@@ -18,7 +18,7 @@ class Skipped:
     """What was left out.
 
     Attributes:
-        clauses: the numbers of the revision's clauses that do not run on the table, from 0.
+        clauses: the numbers of the revision's clauses that do not run on the table, from 1.
         undone: whether they are to run after all.
     """
 
@@ -50,9 +50,12 @@ def skip(
             the revision is left to do there.
         LockHeld: another run is at work.
         ConfigError: there is no reason, or no saying which family.
+        UnknownFamily: the configuration does not declare it.
     """
     if not reason.strip() and not undo:
         raise ConfigError(f'leaving {month} out wants a reason: --reason "archived, read only"')
+    if family is not None:
+        config.family(family)
     with opened(config) as site:
         _unfinished(site)  # before the lock is taken, and the ledger made
         with lock.acquire(site.database, command="skip") as lease:
@@ -76,9 +79,8 @@ def skip(
                     lease.ledger.skip_clauses(
                         site.connection, *key, left, member.table, reason.strip()
                     )
-    return Skipped(
-        member.family, member.month, member.table, *key, clauses=tuple(sorted(left)), undone=undo
-    )
+    numbers = tuple(n + 1 for n in sorted(left))
+    return Skipped(member.family, member.month, member.table, *key, clauses=numbers, undone=undo)
 
 
 def _unfinished(site: Site) -> Run:
@@ -94,8 +96,6 @@ def _member(site: Site, run: Run, sought: str, family: str | None) -> Member:
     """The month table that is meant."""
     concerned = [name for name in site.families if name in {each.table for each in run.clauses}]
     if family is not None:
-        if family not in site.families:
-            raise UnknownFamily(f"no family {family!r} is declared")
         concerned = [name for name in concerned if name == family]
     if not concerned:
         raise Refused(f"revision {run.revision} does nothing on {family or 'any family'}")

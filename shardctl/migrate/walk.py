@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from alembic.runtime.migration import MigrationContext
 
@@ -17,9 +18,10 @@ from shardctl.migrate.course import Course
 from shardctl.migrate.finding import Finding
 from shardctl.migrate.learn.learned import lived
 from shardctl.migrate.learn.scratch import scratch
-from shardctl.migrate.learn.steps import Steps
+from shardctl.migrate.left_out import left_out, without, words
+from shardctl.migrate.lint import lint
 from shardctl.migrate.lint.subject import Subject, changes
-from shardctl.migrate.lint.verdict import judged
+from shardctl.migrate.lint.verdict import judge
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.interrupt import Interrupt
 from shardctl.migrate.patience.replicas import Replicas, watched
@@ -27,11 +29,13 @@ from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.plan.foresight import Foresight
 from shardctl.migrate.plan.look_ahead import LookAhead
 from shardctl.migrate.prepare import Prepared, Preparer
+from shardctl.migrate.rehearsed import Rehearsed
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.selection import NONE
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
+from shardctl.report import Note, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Walk:
         course: how far it goes, and how fast.
         confined: by revision, where it may run, and no other may; None: all may, everywhere.
         ahead: takes what each revision would do, where there is no lease.
+        known: what rehearsals have found out of revisions.
     """
 
     site: Site
@@ -57,6 +62,25 @@ class Walk:
     preparer: Preparer
     ahead: LookAhead
     confined: Mapping[str, Confined] | None = None
+    known: dict[tuple[str, ledger.Direction], Rehearsed] = field(default_factory=dict)
+
+    def rehearsal(self, course: Course, report: Report, *, spelled: bool = False) -> Walk:
+        """The same walk with nothing to be changed; what it finds out is known to this one then.
+
+        Args:
+            report: told what would be done, and what is to be known beforehand.
+            spelled: whether what is foreseen is to be written out for each table.
+        """
+        site = replace(self.site, report=report)
+        return replace(
+            self,
+            site=site,
+            lease=None,
+            destructive=True,
+            course=course,
+            preparer=replace(self.preparer, site=site, lease=None),
+            ahead=LookAhead(site, Foresight(site), spelled, self.restraint.online),
+        )
 
     def step(self, revision: Revision, function: Callable[[], None]) -> Outcome:
         """Carry one revision out on all tables; where there is no lease, tell what would be done.
@@ -64,17 +88,18 @@ class Walk:
         When the version has moved, `finish` is to follow.
 
         Raises:
-            Refused: something stands against it; nothing was changed.
+            Refused: something stands against it, or a tool cannot be given its part; nothing was
+                changed.
             Destructive: lint says that it is, and that is not allowed; likewise.
             StepFailed: the server refused a statement; what was done before it is recorded.
         """
-        prepared = self.preparer.prepare(revision, function)
+        rehearsed = self._rehearsed(revision, function)
         if self.confined is None:
-            return self._run(prepared)
+            return self._run(rehearsed)
         confined = self.confined[revision.id]
-        outcome = self._run(prepared, confined)
+        outcome = self._run(rehearsed, confined)
         if not outcome.waiting:
-            self._refuse_newcomers(prepared, confined)
+            self._refuse_newcomers(rehearsed.prepared, confined)
         return outcome
 
     def undo(self, run: Run, revision: Revision, function: Callable[[], None]) -> Outcome:
@@ -86,36 +111,48 @@ class Walk:
             function: its `downgrade`.
         """
         lived(run.clauses, lessons_of(run.clauses, run.states), self.preparer.scratch)
-        prepared = self.preparer.prepare(revision, function)
+        rehearsed = self._rehearsed(revision, function)
+        prepared = rehearsed.prepared
         which = self.site.connection, run.revision, run.direction
         rows, begun = ledger.rows_of(*which), ledger.backfills(*which)
         forth, back = (run.clauses, run.states), (prepared.clauses, prepared.states)
-        return self._run(prepared, where_it_ran(self.site, forth, back, rows, begun))
+        return self._run(rehearsed, where_it_ran(self.site, forth, back, rows, begun))
 
-    def _run(self, prepared: Prepared, confined: Confined | None = None) -> Outcome:
-        lessons = lessons_of(prepared.clauses, prepared.states)
-        unsettled = frozenset[str]() if self.lease else frozenset(self.ahead.foresight.met)
-        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, confined)
-        self._refuse_unknown_months(works)
-        findings = self._judged(prepared, works, unsettled)
-        steps = Steps(
-            self.preparer.scratch,
-            prepared.clauses,
-            lessons,
-            prepared.texts,
-            self.course.let_rebuild,
-        )
+    def _rehearsed(self, revision: Revision, function: Callable[[], None]) -> Rehearsed:
+        """What a revision does, found out once; only what a plan has found out is used again."""
+        key = revision.id, revision.direction
+        had = self.known.get(key)
+        prepared = self.preparer.prepare(revision, function, had.prepared if had else None)
+        found = had or Rehearsed.of(prepared, self.preparer.scratch)
         if self.lease is None:
-            meant = tuple(work for work in works if work.member.month in self.course.months)
+            self.known[key] = found
+        return found
+
+    def _run(self, rehearsed: Rehearsed, confined: Confined | None = None) -> Outcome:
+        prepared = rehearsed.prepared
+        steps = replace(rehearsed.steps, let_rebuild=self.course.let_rebuild)
+        lessons = steps.lessons
+        unsettled = frozenset[str]() if self.lease else frozenset(self.ahead.foresight.met)
+        out = left_out(self.site, prepared, self.ahead.foresight.known)
+        for each in out:
+            self.site.report(Note(words(prepared, each)))
+        meant_for = without(self.site, prepared, out) if confined is None else confined
+        works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, meant_for)
+        self._refuse_unknown_months(works)
+        meant = [work for work in works if work.member.month in self.course.months]
+        findings = self._judged(rehearsed, meant, unsettled)
+        if self.lease is None:
             return replace(self.ahead.tell(prepared, meant, steps), findings=findings)
+        only = self._failed(prepared.revision) if self.course.failed_only else None
+        wanted = [work for work in meant if only is None or work.member.table in only]
+        self.ahead.refuse_unfit(prepared, wanted, steps)
         wait, database = self.restraint.lock_wait, self.site.database
         with Interrupt(database, self.lease.token, wait, self.site.report) as interrupt:
             gate = Gate(self.site, self.lease, self.restraint, interrupt, self.replicas)
             for table in {clause.table for clause in prepared.clauses}:
                 gate.admit(table)
             if not prepared.begun:
-                Books(self.site, self.lease).begin(prepared)
-            only = self._failed(prepared.revision) if self.course.failed_only else None
+                Books(self.site, self.lease).begin(prepared, out)
             outcome = Application(
                 site=self.site,
                 lease=self.lease,
@@ -128,31 +165,36 @@ class Walk:
                 course=self.course,
                 confined=confined,
                 only=only,
+                seen=self.ahead.foresight.looks,
             ).carry_out()
+        self.ahead.foresight.changed.clear()  # what was foreseen is how the tables look now
         return replace(outcome, findings=findings)
 
     def _judged(
-        self, prepared: Prepared, works: tuple[Work, ...], unsettled: frozenset[str]
+        self, rehearsed: Rehearsed, meant: Sequence[Work], unsettled: frozenset[str]
     ) -> tuple[Finding, ...]:
         """What lint finds in a revision, told; what is destructive and not allowed is refused.
 
-        Months that the run is not meant for are looked at by the run that is.
-
         Args:
+            meant: what tables need; months that the run is not meant for are looked at by the run
+                that is.
             unsettled: tables that revisions foreseen before this one, and not run, change.
         """
-        site, lessons = self.site, lessons_of(prepared.clauses, prepared.states)
-        meant = [work for work in works if work.member.month in self.course.months]
+        site, prepared = self.site, rehearsed.prepared
+        tables = frozenset(work.member.table for work in meant)
         subject = Subject(
             prepared.revision,
-            changes(prepared.clauses, lessons, meant),
+            changes(prepared.clauses, rehearsed.steps.lessons, meant),
             site.families,
             site.database.dialect,
             site.connection,
             unsettled,
+            online=self.restraint.online,
         )
-        dry_run = self.lease is None
-        return judged(subject, site.report, allowed=self.destructive, dry_run=dry_run)
+        findings = rehearsed.findings((tables, unsettled & tables), partial(lint, subject))
+        told = partial(judge, prepared.revision, findings, site.report)
+        told(allowed=self.destructive, dry_run=self.lease is None)
+        return findings
 
     def _refuse_unknown_months(self, works: Sequence[Work]) -> None:
         """Refuse months of which none is there: a slip of the pen would look like success.
@@ -202,29 +244,13 @@ def walking(
     destructive: bool,
     restraint: Restraint,
     course: Course,
-    confined: Mapping[str, Confined] | None = None,
-    spelled: bool = False,
 ) -> Iterator[Walk]:
-    """A walk through revisions; its scratch copies are removed when it ends.
-
-    Args:
-        confined: by revision, where it may run, and no other may; None: all may, everywhere.
-        spelled: whether what is foreseen is to be written out for each table.
-    """
+    """A walk through revisions; its scratch copies are removed when it ends."""
     max_lag = restraint.max_lag if lease else None
     with (
         watched(site, max_lag, restraint.replicas) as replicas,
         scratch(site.database, site.families, site.connection, site.timezone) as copies,
     ):
         preparer = Preparer(site, migration, lease, copies)
-        yield Walk(
-            site,
-            lease,
-            destructive,
-            restraint,
-            replicas,
-            course,
-            preparer,
-            LookAhead(site, Foresight(site), spelled),
-            confined,
-        )
+        ahead = LookAhead(site, Foresight(site), online=restraint.online)
+        yield Walk(site, lease, destructive, restraint, replicas, course, preparer, ahead)

@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import (
     _textual_label_reference,
 )
 
-from shardctl.errors import InvalidGene, QueryRefused
+from shardctl.errors import ImplausibleGene, InvalidGene, QueryRefused
 from shardctl.gene import SnowflakeGene
 from shardctl.month import Month
 from shardctl.reads.move import is_own
@@ -89,7 +89,7 @@ def _ids_in_order(table: MonthlyTable[Any], month: Month, *, numbers: bool) -> b
         return numbers and isinstance(family.scheme.gene, SnowflakeGene)
     try:
         family.id_range(month)
-    except InvalidGene:
+    except (InvalidGene, ImplausibleGene):
         return False
     return True
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select
 
 from shardctl.errors import ConfigError, CursorMonthGone
 from shardctl.month import Month
-from shardctl.pages.cursor import Position, decode, encode
-from shardctl.pages.plan import Plan, Plans
+from shardctl.pages.cursor import decode, encode
+from shardctl.pages.plan import Plans
+from shardctl.pages.reading import Reading
 from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen
-from shardctl.reads.span import Instant, Missing, Span, find
+from shardctl.reads.span import Instant, Missing, find
 from shardctl.reads.steady import steady
 from shardctl.tables import MonthlyModel, MonthlyTable
-
-_TOGETHER: Final = (16, 64, 256)
-"""So many months are read together once the first has not filled a page; then the next ones."""
-
-_MOST: Final = 1000
-"""So many rows at most are read at a time where `keep` lets few through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,114 +121,9 @@ def page(
                 f"{tables.family.table_name(position.month)}, where the cursor's row was, is gone: "
                 "begin at the first page"
             )
-        reading = _Reading(plan, bind, seen, span, lacking, values, keep)
+        reading = Reading(plan, bind, seen, span, lacking, values, keep)
         rows, has_next, end = reading.rows(position, size)
         cursor = after if end is None else encode(end, digest, key)
         return Page(rows, has_next, cursor), seen, reading.doubtful
 
     return steady(tables, bind, read)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Rows being read for one page."""
-
-    plan: Plan
-    connection: Connection
-    seen: Seen
-    span: Span
-    lacking: Lacking
-    values: dict[str, Any]
-    keep: Callable[[Row[Any]], bool] | None
-    doubtful: list[Month] = field(default_factory=list)
-
-    def rows(
-        self, position: Position | None, size: int
-    ) -> tuple[Sequence[Row[Any]], bool, Position | None]:
-        """So many rows that come after a place, whether there are more, and the place after them.
-
-        One row more is asked for: it tells whether there are more.
-        """
-        plan, keep = self.plan, self.keep
-        kept: list[Row[Any]] = []
-        last: tuple[Row[Any], Sequence[Month]] | None = None
-        months, width = self._months(position)
-        widths = iter(_TOGETHER)
-        chunk = size + 1
-        while months and len(kept) <= size:
-            if keep is None:
-                chunk = size + 1 - len(kept)
-            window, rest = months[:width], months[width:]
-            found = self._read(window, position, chunk)
-            settled = self._settled(found, window) if rest else found
-            for read, row in zip(settled, plan.own(settled), strict=True):
-                if keep is None or keep(row):
-                    kept.append(row)
-                    if len(kept) <= size:
-                        last = read, window
-            if settled:
-                position = plan.position(settled[-1], window)
-            if len(settled) == chunk:
-                chunk = min(2 * chunk, _MOST)
-            else:
-                months = rest if len(settled) == len(found) else [window[-1], *rest]
-                width = next(widths, len(months))
-        return kept[:size], len(kept) > size, plan.position(*last) if last else None
-
-    def _read(
-        self, months: Sequence[Month], position: Position | None, limit: int
-    ) -> Sequence[Row[Any]]:
-        names, seen = self.plan.query.names, self.seen
-        self.doubtful += [month for month in months if seen.lacking(month, names)]
-        return self.plan.read(
-            self.connection, months, seen, self.span, self.lacking, position, self.values, limit
-        )
-
-    def _months(self, position: Position | None) -> tuple[list[Month], int]:
-        """The months in the order in which they are read, and how many of these at first.
-
-        Those that only `skew` reaches, and those of the future, hold hardly a row: they are read
-        together with the first of the others.
-        """
-        months, (first, last) = self.span.months, self.span.inner
-        if not self.plan.lead(self.span):
-            return list(months), len(months)
-        if self.plan.descending:
-            ordered, aside = list(reversed(months)), len(months) - last
-        else:
-            ordered, aside = list(months), first
-        if position is None:
-            return ordered, aside + 1
-        return self._remaining(ordered, position)
-
-    def _remaining(self, ordered: list[Month], position: Position) -> tuple[list[Month], int]:
-        """The months that can hold rows after a place."""
-        month, descending = position.month, self.plan.descending
-        begin = month
-        if self.plan.lead(self.span) == "time" and self._overlaps(position):
-            begin += 1 if descending else -1
-        left = [each for each in ordered if (each <= begin if descending else each >= begin)]
-        return left, 1 if begin == month or begin not in left else 2
-
-    def _overlaps(self, position: Position) -> bool:
-        """Whether the month read before may hold rows after a place, too, by `skew`."""
-        month, (value, *_) = position.month, position.values
-        if self.plan.descending:
-            return bool(value >= self.plan.edge(month + 1, -1))
-        return bool(value <= self.plan.edge(month, 1))
-
-    def _settled(self, found: Sequence[Row[Any]], window: Sequence[Month]) -> Sequence[Row[Any]]:
-        """The rows before which no row of the months after a window can come."""
-        plan = self.plan
-        if plan.lead(self.span) != "time" or not found:
-            return found
-        month, descending = window[-1], plan.descending
-        edge = plan.edge(month, 1) if descending else plan.edge(month + 1, -1)
-
-        def settled(row: Row[Any]) -> bool:
-            value = plan.first_value(row, window)
-            return bool(value > edge if descending else value < edge)
-
-        if settled(found[-1]):
-            return found
-        return found[: next(at for at, row in enumerate(found) if not settled(row))]

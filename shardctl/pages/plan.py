@@ -45,7 +45,6 @@ STATEMENTS: Final = 500
 """So many statements are kept of one SELECT: its months, by themselves and together."""
 
 _LIMIT: Final = "limit"
-_MONTH: Final = "shardctl_month"
 
 
 class Plans:
@@ -90,7 +89,7 @@ class Plan:
         """What puts months in the order of their rows within a span; "" where nothing does."""
         if self._lead is None and span.months:
             self._lead = lead(self.table, self.orders, span.months[0])
-        if self._lead == "time" and self.orders[0].nullable and span.shape == ("", ""):
+        if self._lead == "time" and self.orders[0].nullable and not span.bounded:
             return ""  # rows without an add-time would come first, whatever their month
         return self._lead or ""
 
@@ -101,8 +100,9 @@ class Plan:
         if text is None:
             compiled = str(self.query.select.compile(dialect=connection.dialect))
             text = self._texts[name] = f"{self.table.family.name}\n{compiled}\n".encode()
-        told = repr(tuple(values.values())).encode()
-        return blake2b(text + told, digest_size=9).hexdigest()
+        # The values of an IN may come from a set, which has another order in each process.
+        told = [sorted(map(repr, v)) if isinstance(v, list) else v for v in values.values()]
+        return blake2b(text + repr(told).encode(), digest_size=9).hexdigest()
 
     def read(
         self,
@@ -131,7 +131,7 @@ class Plan:
             statement = self._statements(
                 shape, lambda: self._made(months, seen, span, lacking, nulls)
             )
-        given = {**values, **span.values, _LIMIT: limit}
+        given = {**values, **span.values(bounds), _LIMIT: limit}
         if position:
             given |= {f"k{at}": value for at, value in enumerate(position.values)}
             given[f"k{len(self.orders)}"] = _number(position.month)
@@ -139,13 +139,12 @@ class Plan:
 
     def position(self, row: Row[Any], months: Sequence[Month]) -> Position:
         """The place after a row that was read from months."""
-        if len(months) == 1:
-            return Position(months[0], tuple([row[at] for at in self._places]))
-        return Position(Month(*divmod(row[-1], 100)), tuple(row[-1 - len(self.orders) : -1]))
+        month = months[0] if len(months) == 1 else Month(*divmod(row[-1], 100))
+        return Position(month, tuple([row[at] for at in self._places]))
 
-    def first_value(self, row: Row[Any], months: Sequence[Month]) -> Any:
-        """What rows are ordered by first, in a row that was read from months."""
-        return row[self._places[0] if len(months) == 1 else -1 - len(self.orders)]
+    def first_value(self, row: Row[Any]) -> Any:
+        """What rows are ordered by first, in a row."""
+        return row[self._places[0]]
 
     def own(self, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         """Rows with the columns alone that the user has named."""
@@ -175,46 +174,46 @@ class Plan:
     ) -> Select[Any] | CompoundSelect[Any]:
         branches = [self._branch(month, seen, span, lacking, nulls) for month in months]
         if len(branches) == 1:
-            return branches[0][0]
+            return branches[0]
         return self._together(months, branches, wrapped=seen.is_file)
 
     def _branch(
         self, month: Month, seen: Seen, span: Span, lacking: Lacking, nulls: Nulls | None
-    ) -> tuple[Select[Any], list[By]]:
-        """What one month gives, and what it is ordered by there."""
+    ) -> Select[Any]:
+        """What one month gives."""
         moved = self.query.at(month, seen, lacking)
-        here = [
-            replace(by, element=self.query.moved(by.element, month, seen, lacking))
-            for by in self.orders
-        ]
-        number = By(_constant(month), self.descending, nullable=False)
         if any(shape := span.shape_of(month)):
             time = named(self.table.month(month), self.table.family.time)
             moved = moved.where(*conditions(time, shape))
         if nulls is not None:
+            here = [
+                replace(by, element=self.query.moved(by.element, month, seen, lacking))
+                for by in self.orders
+            ]
+            number = By(_constant(month), self.descending, nullable=False)
             moved = moved.where(after([*here, number], (*nulls, False)))
-        return moved.limit(_limit()), here
+        return moved.limit(_limit())
 
     def _together(
-        self,
-        months: Sequence[Month],
-        branches: Sequence[tuple[Select[Any], Sequence[By]]],
-        *,
-        wrapped: bool,
+        self, months: Sequence[Month], branches: Sequence[Select[Any]], *, wrapped: bool
     ) -> CompoundSelect[Any]:
-        """The branches as one statement, in the order of all.
+        """The branches as one statement, in the order of all; the month is its last column.
+
+        Columns are numbered, since two of a SELECT may have one name.
 
         Args:
             wrapped: whether a branch with a LIMIT has to be in a subquery, as SQLite wants it.
         """
-        names = [f"shardctl_k{at}" for at in range(len(self.orders))]
         parts: list[Any] = []
-        for month, (branch, here) in zip(months, branches, strict=True):
-            keys = [by.element.label(name) for by, name in zip(here, names, strict=True)]
-            part: Any = branch.add_columns(*keys, _constant(month).label(_MONTH))
+        for month, branch in zip(months, branches, strict=True):
+            columns: list[Any] = [*branch._raw_columns, _constant(month)]
+            numbered = [each.label(_name(at)) for at, each in enumerate(columns)]
+            part = branch.with_only_columns(*numbered)
             parts.append(select(*part.subquery().c) if wrapped else part)
-        ends = [(name, by.descending) for name, by in zip(names, self.orders, strict=True)]
-        ends.append((_MONTH, self.descending))
+        ends = [
+            (_name(at), by.descending) for at, by in zip(self._places, self.orders, strict=True)
+        ]
+        ends.append((_name(len(columns) - 1), self.descending))
         ordered: list[Any] = [
             column(name).desc() if down else column(name).asc() for name, down in ends
         ]
@@ -232,6 +231,10 @@ def _place(columns: list[Any], by: By) -> int:
             return at
     columns.append(by.element)
     return len(columns) - 1
+
+
+def _name(at: int) -> str:
+    return f"shardctl_{at}"
 
 
 def _constant(month: Month) -> ColumnElement[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from shardctl.family import Family
 from shardctl.month import Month
 from shardctl.structure import Column
 from shardctl.tables import MonthlyTable
+from shardctl.tables.declared import named
 
 NONE: Final[frozenset[str]] = frozenset()
 
@@ -33,6 +35,8 @@ class Seen:
         template: the template's columns; empty where it is absent.
         is_file: whether the database is SQLite's.
         starts: the first instant of each month, in UTC, and the one after the last month.
+        has_gaps: whether months are missing between the first and the last.
+        at: when that was, by the process's own clock.
     """
 
     months: tuple[Month, ...]
@@ -40,6 +44,8 @@ class Seen:
     template: Mapping[str, Column]
     is_file: bool
     starts: tuple[datetime, ...]
+    has_gaps: bool
+    at: float = field(default=0, compare=False)
 
     @classmethod
     def look(cls, connection: Connection, family: Family) -> Seen:
@@ -62,13 +68,9 @@ class Seen:
             template={column.name.lower(): column for column in template},
             is_file=read is sqlite,
             starts=tuple(month.start(family.zone).astimezone(UTC) for month in begin),
+            has_gaps=bool(months) and months[-1] - months[0] != len(months) - 1,
+            at=monotonic(),
         )
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether months are missing between the first and the last."""
-        months = self.months
-        return bool(months) and months[-1] - months[0] != len(months) - 1
 
     def lacking(self, month: Month, names: frozenset[str]) -> frozenset[str]:
         """Those of some columns that a month has not."""
@@ -91,10 +93,14 @@ class Sight:
 
     Nothing is asked of a database twice unless `again` is called. Engines that
     `Engine.execution_options` gives are one database.
+
+    Attributes:
+        time: the time column, of the template; None where the family names none.
     """
 
     def __init__(self, table: MonthlyTable[Any]) -> None:
-        self.family = table.family
+        family = self.family = table.family
+        self.time = named(table.template, family.time) if family.time else None
         self._seen: WeakKeyDictionary[Dialect, Seen] = WeakKeyDictionary()
 
     def __call__(self, connection: Connection) -> Seen:

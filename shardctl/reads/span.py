@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam
-from sqlalchemy.types import TypeEngine
 
 from shardctl.errors import ConfigError, InvalidMonth, MonthMissing
 from shardctl.family import Family
 from shardctl.month import Month, spans
 from shardctl.reads.seen import Seen, Sight
 from shardctl.tables import MonthlyTable
-from shardctl.tables.declared import named
 from shardctl.tables.range import holds
 
 Instant: TypeAlias = "datetime | Month | None"
@@ -25,6 +24,9 @@ Instant: TypeAlias = "datetime | Month | None"
 Missing: TypeAlias = Literal["error", "skip"]
 
 Shape: TypeAlias = tuple[str, str]
+
+AGAIN: Final = 60
+"""Seconds after which one looks again for months of the future, which hold hardly a row yet."""
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -36,25 +38,51 @@ class Span:
     Attributes:
         months: in order of time; the neighbours that `skew` reaches are among them.
         inner: which of these the range itself touches: the first, and the one after the last.
-        shape: the operators that bound the time column, "" where there is no bound.
-        values: of the parameters of `conditions`.
+        since: in UTC, as are all times here; None for no bound, as below.
+        until: likewise.
+        time: the time column, of the template; None where the family has none.
+        now: a little before the present, by as much as clocks may differ: by `skew`.
         edges: the last month that may have rows before the range, and the first that may have
             some after it.
     """
 
     months: tuple[Month, ...]
     inner: tuple[int, int]
-    shape: Shape
-    values: Mapping[str, datetime]
-    edges: tuple[Month | None, Month | None] = (None, None)
+    since: datetime | None
+    until: datetime | None
+    time: Column[Any] | None
+    now: datetime
+    edges: tuple[Month | None, Month | None]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound at all."""
+        return self.since is not None or self.until is not None
 
     def shape_of(self, month: Month) -> Shape:
-        """The operators that one month needs. Months of one shape have the same SQL."""
-        (lower, upper), (first, last) = self.shape, self.edges
-        return (
-            "" if first and month > first else lower,
-            "" if last and month < last else upper,
-        )
+        """The operators that bound the rows of a month, "" where nothing has to.
+
+        Months of one shape have the same SQL. Exactly as `not_before` and `before` have it.
+        """
+        if self.time is None:
+            return ("", "")
+        lower = upper = ""
+        (first, last), type_ = self.edges, self.time.type
+        if self.since and not (first and month > first):
+            lower = ">=" if holds(type_, self.since) else ">"
+        if self.until and not (last and month < last):
+            upper = "<" if holds(type_, self.until) else "<="
+        return (lower, upper)
+
+    def values(self, shapes: Iterable[Shape]) -> dict[str, Any]:
+        """Of the parameters of `conditions`, for all of some shapes."""
+        found: dict[str, Any] = {}
+        for lower, upper in shapes:
+            if lower:
+                found["since"] = self.since
+            if upper:
+                found["until"] = self.until
+        return found
 
 
 def conditions(time: Column[Any], shape: Shape) -> list[ColumnElement[bool]]:
@@ -83,8 +111,8 @@ def find(
 
     A month before the family's first, or without one before the earliest that there is, is not
     missing; nor is one of the future, which can hold no rows. The database is looked at again
-    where one is missing, and where the range ends after the last month known: not beyond what
-    the family premakes, though.
+    where one is missing; where only months of the future are not known, up to as many as the
+    family premakes, once a minute.
 
     Args:
         since: the add-time of the earliest rows.
@@ -113,7 +141,7 @@ def find(
                     f"{family.name} --fill-gaps' makes those between others; missing='skip' goes "
                     "without"
                 )
-        return seen, range_.span(table, seen)
+        return seen, range_.span(seen, family.skew, sight.time)
     except OverflowError as error:
         raise InvalidMonth(f"{since} to {until} reaches beyond the calendar") from error
 
@@ -135,18 +163,21 @@ class _Range:
         if self.empty:
             return False
         months, starts = seen.months, seen.starts
-        if not months or seen.has_gaps:
-            return not months or bool(self.absent(family, seen))
+        if not months or (seen.has_gaps and self.absent(family, seen)):
+            return True
         if family.first and family.first < months[0] and (not self.since or self.since < starts[0]):
             return True
         if self.until and self.until + family.skew <= starts[-1]:
             return False
         # A neighbour of the past that is not there will hardly come.
-        ahead = Month.of(self.now, family.zone) + family.premake
+        present = Month.of(self.now, family.zone)
+        ahead = present + family.premake
         if self.until:
             reach = self.until if self.until < self.now - family.skew else self.until + family.skew
             ahead = min(ahead, Month.of(reach - _LEAST, family.zone))
-        return ahead > months[-1]
+        if ahead <= months[-1]:
+            return False
+        return months[-1] < present or monotonic() - seen.at > AGAIN
 
     def absent(self, family: Family, seen: Seen) -> list[Month]:
         """The months that should have a table, and have none."""
@@ -157,10 +188,10 @@ class _Range:
         last = min(now, Month.of(self.until - _LEAST, family.zone)) if self.until else now
         return [month for n in range(last - first + 1) if (month := first + n) not in seen.columns]
 
-    def span(self, table: MonthlyTable[Any], seen: Seen) -> Span:
-        months, starts, skew = seen.months, seen.starts[:-1], table.family.skew
+    def span(self, seen: Seen, skew: timedelta, time: Column[Any] | None) -> Span:
+        months, starts = seen.months, seen.starts[:-1]
         if self.empty:
-            return Span((), (0, 0), ("", ""), {})
+            return Span((), (0, 0), self.since, self.until, time, self.now, (None, None))
 
         def holding(instant: datetime) -> int:
             """Which month an instant is in, or comes after."""
@@ -175,26 +206,11 @@ class _Range:
         if months and (until := self.until):
             end, last = bisect_left(starts, until + skew), min(bisect_left(starts, until), last)
             edges = (edges[0], months[holding(until - skew)])
-        inner = (first - begin, last - begin)
-        if self.since is None and self.until is None:
-            return Span(months[begin:end], inner, ("", ""), {})
-        time = named(table.template, table.family.time)
-        if time.nullable:
+        if time is None or time.nullable:
             edges = (None, None)  # a NULL lies in no range
-        shape, values = self._bounds(time.type)
-        return Span(months[begin:end], inner, shape, values, edges)
-
-    def _bounds(self, held: TypeEngine[Any]) -> tuple[Shape, dict[str, datetime]]:
-        """Exactly as `not_before` and `before` have it, with the instants as parameters."""
-        values: dict[str, datetime] = {}
-        lower = upper = ""
-        if self.since is not None:
-            lower = ">=" if holds(held, self.since) else ">"
-            values["since"] = self.since
-        if self.until is not None:
-            upper = "<" if holds(held, self.until) else "<="
-            values["until"] = self.until
-        return (lower, upper), values
+        inner = (first - begin, last - begin)
+        now = self.now - skew
+        return Span(months[begin:end], inner, self.since, self.until, time, now, edges)
 
 
 def _instant(given: Instant, family: Family) -> datetime | None:

@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column
 
-from shardctl.migrate import commands
+from shardctl.migrate import commands, files
 from shardctl.structure import differences
 from tests.integration.test_upgrade import ADD_ROOM, ADD_UNIQUE, DROP_ROOM, DROP_UNIQUE, insert
 from tests.nursery import Nursery
@@ -182,7 +182,7 @@ def test_autogenerate_compares_the_template_alone(project: Project, alembic: Ale
 
 def generated(project: Project) -> str:
     """The text of the newest revision."""
-    (head,) = commands.heads(project.config)
+    (head,) = files.heads(project.config)
     folder = project.folder / "migrations" / "versions"
     (file,) = (path for path in folder.glob("*.py") if f"'{head}'" in path.read_text())
     return file.read_text()
@@ -191,7 +191,7 @@ def generated(project: Project) -> str:
 def test_raw_sql_becomes_a_revision_that_runs(project: Project) -> None:
     project.upgrade()
     sql = "ALTER TABLE t_order ADD COLUMN note varchar(40) DEFAULT 't_order 50% :x \"it''s\"'"
-    file = commands.revision(project.config, "a note", sql=sql)
+    file = files.revision(project.config, "a note", sql=sql)
     assert sql in file.read_text() or "it\\'\\'s" in file.read_text()
     project.upgrade()
     for table in ("t_order", *MONTHS):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import Trials
+from tests.killing import Trials, spaced
 from tests.nursery import Nursery
 from tests.project import ORDERS, Project
 
@@ -96,9 +96,8 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
     trials.again(UPGRADE)
     expected = State.of(project)
     assert expected.rooms == ((7,),)
-    # On a server a trial takes long: every fourth statement there, every one on SQLite.
-    every = 1 if project.is_sqlite else 4
-    for kill_at, last in trials.killed(UPGRADE, every=every, before=lambda: reset(project)):
+    often = spaced(project, 1 if project.is_sqlite else 8)
+    for kill_at, last in trials.killed(UPGRADE, **often, before=lambda: reset(project)):
         trials.again(UPGRADE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 40
@@ -115,7 +114,8 @@ def test_four_sessions_killed_at_any_statement_are_followed_by_one_that_finishes
     reset(project)
     trials.through(upgrade)
     expected = State.of(project)
-    for kill_at, last in trials.killed(upgrade, first=2, every=4, before=lambda: reset(project)):
+    often = spaced(project, 8)
+    for kill_at, last in trials.killed(upgrade, **often, before=lambda: reset(project)):
         trials.again(upgrade)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 30
@@ -129,9 +129,9 @@ def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
     trials.again(UPGRADE)
     trials.again(DOWNGRADE)
     expected = State.of(project)
-    every = 3 if project.is_sqlite else 7
+    often = spaced(project, 3 if project.is_sqlite else 14)
     upgraded = partial(trials.again, UPGRADE)
-    for kill_at, last in trials.killed(DOWNGRADE, first=1, every=every, before=upgraded):
+    for kill_at, last in trials.killed(DOWNGRADE, **often, before=upgraded):
         trials.again(DOWNGRADE)
         assert State.of(project) == expected, (kill_at, last)
     assert kill_at > 30
@@ -143,7 +143,8 @@ def test_an_upgrade_killed_at_any_statement_can_be_given_up(
     trials = Trials(nursery, project.folder)
     reset(project)
     before = project.structures("t_order", *MONTHS)
-    for kill_at, last in trials.killed(UPGRADE, every=3 if project.is_sqlite else 7):
+    often = spaced(project, 3 if project.is_sqlite else 14)
+    for kill_at, last in trials.killed(UPGRADE, **often):
         trials.again(DOWNGRADE)
         state = State.of(project)
         assert state.version is None, (kill_at, last)

@@ -17,7 +17,7 @@ from shardctl import ledger, lock
 from shardctl.clause import Clause, Param, Sql, TableName
 from shardctl.dialects import Database, open_database
 from shardctl.errors import LockLost, Refused
-from shardctl.ledger import Ledger, schema
+from shardctl.ledger import Ledger, Sent, schema
 from shardctl.lock import Lease
 from shardctl.month import Month
 from shardctl.structure import Column, Structure
@@ -246,6 +246,33 @@ def test_a_clause_is_begun_and_done(connection: Connection, writer: Ledger, leas
     assert not rows[2, "t_order_202601"].done
 
 
+def test_one_tables_end_is_recorded_together_with_the_next_ones_beginning(
+    connection: Connection, writer: Ledger
+) -> None:
+    first, second = "t_order_202601", "t_order_202602"
+    writer.begin_clauses(connection, "r1", "up", [0, 1], first, token="x", connection_id=7)
+    before = ledger.rows_of(connection, "r1", "up")
+    writer.begin_clauses(
+        connection,
+        "r1",
+        "up",
+        [0, 1],
+        second,
+        token="x",
+        connection_id=7,
+        done=[Sent((0, 1), 1.5, "ALTER TABLE")],
+        done_table=first,
+    )
+    rows = ledger.rows_of(connection, "r1", "up")
+    for n in (0, 1):
+        done, begun = rows[n, first], rows[n, second]
+        assert (done.how, done.seconds, done.statement) == ("ran", 1.5, "ALTER TABLE")
+        assert (done.begun_at, done.token) == (before[n, first].begun_at, "x")
+        assert done.done_at is not None
+        assert done.begun_at <= done.done_at
+        assert (begun.done, begun.how, begun.token, begun.connection_id) == (False, None, "x", 7)
+
+
 def test_a_clause_that_a_table_had_already_is_recorded_as_found(
     connection: Connection, writer: Ledger
 ) -> None:
@@ -348,6 +375,9 @@ WRITES: dict[str, Callable[[Ledger, Connection], object]] = {
     "finish_run": lambda w, c: w.finish_run(c, "r1", "up"),
     "abandon": lambda w, c: w.abandon(c, "r1", "up"),
     "begin_clauses": lambda w, c: w.begin_clauses(c, "r1", "up", [0, 5], "t_order_202601"),
+    "begin_clauses, next": lambda w, c: w.begin_clauses(
+        c, "r1", "up", [0], "t_a", done=[Sent((0,))], done_table="t_order_202601"
+    ),
     "done_clauses": lambda w, c: w.done_clauses(c, "r1", "up", [0], "t_order_202601", how="ran"),
     "done_clauses, new": lambda w, c: w.done_clauses(c, "r1", "up", [7], "t_a", how="found"),
     "record_data": lambda w, c: w.record_data(c, "r1", "up", 8, "t_order_202601"),

@@ -31,9 +31,9 @@ ROW = "INSERT INTO {} (order_id, create_time) VALUES ('{}', '2020-01-01')"
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A template and two months, each with a row; in China."""
-    project = Project.make(tmp_path, url, "t_order", "t_item")
+    project = Project.make(tmp_path, flow_url, "t_order", "t_item")
     for table in ("t_order", *MONTHS):
         project.sql(ORDERS.format(table=table, comment_id=""))
     for month in MONTHS:
@@ -57,8 +57,8 @@ def test_an_upgrade_is_told_statement_by_statement(project: Project) -> None:
     project.upgrade()
     entries = log(project.config)
     assert short(entries) == [
-        ("t_order", (0,), "ran", True),
-        *((month, (number,), "ran", True) for month in MONTHS for number in (0, 1)),
+        ("t_order", (1,), "ran", True),
+        *((month, (number,), "ran", True) for month in MONTHS for number in (1, 2)),
     ]
     ddl, data = entries[1:3]
     assert (ddl.family, ddl.month, ddl.revision, ddl.direction) == (
@@ -92,7 +92,7 @@ def test_clauses_in_one_statement_are_one_entry(tmp_path: Path, server_url: str)
         project.sql(ORDERS.format(table=table, comment_id=""))
     project.revision("r1", ADD_ROOM + ADD_HALL)
     project.upgrade()
-    assert short(log(project.config)) == [(t, (0, 1), "ran", True) for t in ("t_order", FIRST)]
+    assert short(log(project.config)) == [(t, (1, 2), "ran", True) for t in ("t_order", FIRST)]
     statement = log(project.config)[1].statement
     assert statement is not None
     assert "room_id" in statement
@@ -120,7 +120,7 @@ def test_what_a_downgrade_takes_back_stays_in_the_log(project: Project) -> None:
     entries = log(project.config)
     assert short(entries) == [
         *((table, clauses, how, False) for table, clauses, how, _ in short(up)),
-        *((table, (0,), "ran", True) for table in ("t_order", *MONTHS)),
+        *((table, (1,), "ran", True) for table in ("t_order", *MONTHS)),
     ]
     assert [each.direction for each in entries] == ["up"] * 5 + ["down"] * 3
     for before, after in zip(up, entries, strict=False):
@@ -144,7 +144,7 @@ def test_failures_and_what_is_left_out_are_told_with_the_reason(project: Project
     project.revision("r1", UNIQUE)
     with pytest.raises(StepFailed):
         project.upgrade()
-    assert short(log(project.config, failed=True)) == [(SECOND, (0,), "failed", True)]
+    assert short(log(project.config, failed=True)) == [(SECOND, (1,), "failed", True)]
     (entry,) = log(project.config, failed=True)
     assert entry.failed
     assert entry.done_at is None
@@ -158,7 +158,7 @@ def test_failures_and_what_is_left_out_are_told_with_the_reason(project: Project
     assert entry.session is not None
     assert entry.session.command == "skip"
     skip(project.config, "202002", undo=True)
-    assert short(log(project.config))[-1] == (SECOND, (0,), "skipped", False)
+    assert short(log(project.config))[-1] == (SECOND, (1,), "skipped", False)
 
 
 def test_it_can_be_asked_for_less(project: Project) -> None:
@@ -228,7 +228,7 @@ def test_the_command_line_shows_it(
     assert run_cli("log", "--failed").stdout.splitlines() == [lines[2]]
     assert run_cli("log", "t_order", "--month", "202001").stdout.splitlines() == [lines[1]]
     (first, *_) = json.loads(run_cli("log", "--revision", "r1", "--json").stdout)
-    assert (first["table"], first["how"], first["clauses"]) == ("t_order", "ran", [0])
+    assert (first["table"], first["how"], first["clauses"]) == ("t_order", "ran", [1])
     assert first["session"]["command"] == "upgrade"
     assert first["begun_at"].endswith("+08:00")
     assert run_cli("log", "--month", "202013").returncode == InvalidMonth.exit_code

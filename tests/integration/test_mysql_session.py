@@ -247,3 +247,26 @@ def test_a_missing_driver_is_named_with_one_that_is_there(monkeypatch: pytest.Mo
 def test_another_kind_of_server_is_refused() -> None:
     with pytest.raises(UnsupportedServer, match="postgresql is none of them"):
         open_database("postgresql://root:sesame@host/orders")
+
+
+def test_sessions_are_encrypted_where_the_server_can_with_one_context_for_all(
+    server_url: str,
+) -> None:
+    plain = make_url(server_url).difference_update_query(["ssl_disabled"])
+    database = open_database(plain)
+    with database.connect() as one, database.connect() as other:
+        drivers = [each.connection.dbapi_connection for each in (one, other)]
+        ciphers = [
+            each.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()[1]
+            for each in (one, other)
+        ]
+    can = database.dialect.name == "mysql"
+    assert [bool(cipher) for cipher in ciphers] == [can, can]
+    assert len({getattr(driver, "ctx", None) for driver in drivers}) == 1
+
+
+def test_a_certificate_that_must_be_verified_is_verified_by_every_session(mysql_url: str) -> None:
+    strict = make_url(mysql_url).difference_update_query(["ssl_disabled"])
+    strict = strict.update_query_dict({"ssl_verify_cert": "true", "ssl_verify_identity": "true"})
+    with pytest.raises(DatabaseUnavailable, match="certificate"):
+        open_database(strict)

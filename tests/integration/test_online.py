@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from shardctl.catalog import Member
-from shardctl.errors import ConfigError, LockLost, StepFailed
+from shardctl.errors import ConfigError, LockLost, Refused, StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.online.alter import alter
 from shardctl.migrate.online.engine import EngineName, Limits, Online
@@ -402,7 +402,7 @@ def test_what_a_killed_tool_leaves_is_told_and_refused_until_it_is_removed(
     statements = removals(killed)
     assert len(statements) == 4
 
-    with pytest.raises(StepFailed) as refused:
+    with pytest.raises(Refused) as refused:
         upgrade(on_one)
     assert "was not begun" in str(refused.value)
     assert f"_{BIG}_new" in on_one.tables(), "nothing is removed by us"
@@ -427,7 +427,7 @@ def test_a_tool_does_not_outlive_the_command_that_was_killed(
         process.wait()
         until(lambda: tools(on_one) == [])
     assert on_one.structure(BIG).columns[1].type.startswith("smallint")
-    with pytest.raises(StepFailed) as refused:
+    with pytest.raises(Refused) as refused:
         upgrade(on_one)
     on_one.sql(*removals(str(refused.value)))
     upgrade(on_one)

@@ -304,6 +304,28 @@ def test_a_range_is_exact_and_may_begin_in_the_middle_of_a_second(engine: Engine
         assert users(given) == found
 
 
+def test_rows_beyond_a_range_are_not_given_where_reading_begins_without_its_bound(
+    engine: Engine,
+) -> None:
+    """After a cursor, and in a month up to the present, where hardly a row lies beyond."""
+    table = orders()
+    present = FAMILY.current_month()
+    made(table, engine, JANUARY, *(present + n for n in (-1, 0, 1)))
+    store(engine, table, *(order(n, at(JANUARY, n)) for n in range(1, 6)))
+    first = read(engine, table, newest(table), size=1)
+    rest = read(engine, table, newest(table), after=first.cursor, until=at(JANUARY, 3))
+    assert users(first) + users(rest) == [5, 2, 1]
+    first = read(engine, table, oldest(table), size=1)
+    rest = read(engine, table, oldest(table), after=first.cursor, since=at(JANUARY, 4))
+    assert users(first) + users(rest) == [1, 4, 5]
+    now = datetime.now(UTC)
+    store(engine, table, *(order(n, now + timedelta(minutes=n)) for n in (7, 9)))
+    assert users(read(engine, table, newest(table), since=now, until=now)) == []
+    for minutes, found in ((8, [7]), (10, [9, 7])):
+        until = now + timedelta(minutes=minutes)
+        assert users(read(engine, table, newest(table), since=present + -1, until=until)) == found
+
+
 def test_a_mapped_class_and_a_model_are_read(engine: Engine) -> None:
     class Base(DeclarativeBase):
         pass
@@ -339,6 +361,24 @@ def test_a_page_is_read_under_asyncio(async_url: str) -> None:
         await engine.dispose()
 
     asyncio.run(main())
+
+
+def test_a_family_without_a_time_column_is_read_by_its_ids_and_has_no_bounds(
+    engine: Engine,
+) -> None:
+    table = orders(replace(FAMILY, time=""))
+    made(table, engine)
+    plain = datetime(2020, 1, 1)  # noqa: DTZ001
+    rows = [order(n, at(m, n)) for m in (JANUARY, FEBRUARY) for n in (1, 2)]
+    store(engine, table, *(row | {"create_time": plain} for row in rows))
+    t = table.declared.c
+    by_id = select(t.order_id).order_by(t.order_id)
+    first = page(engine, by_id, table, size=3, missing="skip")
+    rest = page(engine, by_id, table, size=3, missing="skip", after=first.cursor)
+    found = [row.order_id for row in (*first.rows, *rest.rows)]
+    assert found == [row["order_id"] for row in rows]
+    with pytest.raises(ConfigError, match="no column for the add-time"):
+        page(engine, by_id, table, since=JANUARY)
 
 
 # -- refused ------------------------------------------------------------------------------------
@@ -400,6 +440,9 @@ def test_a_cursor_goes_on_with_nothing_but_its_own_query(engine: Engine) -> None
     again = orders()  # as another process has it
     mine = newest(again).where(again.declared.c.user_id < 5)
     assert users(read(engine, again, mine, after=cursor)) == [1]
+    several = [newest(table).where(t.user_id.in_(ids)) for ids in ([1, 2, 3], [3, 2, 1])]
+    cursor = read(engine, table, several[0], size=1).cursor
+    assert users(read(engine, table, several[1], after=cursor)) == [1]
 
 
 def test_a_signed_cursor_is_taken_with_its_key_alone(engine: Engine) -> None:

@@ -18,7 +18,7 @@ from shardctl.migrate.plan.saved import as_data, load, save
 from shardctl.migrate.plan.values import Plan, PlannedStep
 from shardctl.migrate.selection import Selection
 from tests.conftest import RunCli
-from tests.killing import Trials
+from tests.killing import Trials, spaced
 from tests.nursery import Nursery
 from tests.project import Project
 
@@ -41,8 +41,8 @@ ADD_ROOM = "ALTER TABLE {} ADD COLUMN room BIGINT"
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    return made(tmp_path, url)
+def project(tmp_path: Path, flow_url: str) -> Project:
+    return made(tmp_path, flow_url)
 
 
 @pytest.fixture
@@ -134,7 +134,8 @@ def test_alike_months_stand_in_one_place_and_the_others_after_them(project: Proj
         second,
     ]
     assert told[9:] == [
-        "  less than a second, by what tables hold, for want of earlier steps on this server"
+        "  less than a second, by what tables hold, for want of earlier steps on this server",
+        "waves of t_order: template -> canary 2020-01 -> 6 months of history",
     ]
 
 
@@ -180,6 +181,7 @@ def test_the_document_has_all_of_it(project: Project) -> None:
         "rebuilds": None,
         "data": True,
         "refused": "",
+        "online": None,
         "blocks_writes": None,
         "seconds": 0,
         "estimated_from": "bytes",
@@ -509,7 +511,7 @@ def test_a_plan_goes_on_where_it_was_killed(project: Project, nursery: Nursery) 
     trials.through(upgrade)
     expected = project.structures(*tables)
     begun = set[str | None]()
-    for words in trials.killed(upgrade, first=30, every=13, before=reset):
+    for words in trials.killed(upgrade, **spaced(project, 26, first=30), before=reset):
         with project.connect() as connection:
             begun |= {run.revision for run in ledger.unfinished(connection)}
         trials.through(upgrade)

@@ -300,6 +300,19 @@ def test_a_month_made_later_is_seen(engine: Engine) -> None:
     )
 
 
+def test_months_of_the_future_are_looked_for_once_a_minute(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = orders()
+    present = FAMILY.current_month()
+    made(table, engine, present)
+    assert months(engine, table, present, None)[-1] == present
+    made(table, engine, present + 1)
+    assert months(engine, table, present, None)[-1] == present
+    monkeypatch.setattr(span, "AGAIN", -1)
+    assert months(engine, table, present, None)[-1] == present + 1
+
+
 # -- what is known of months ---------------------------------------------------------------------
 
 

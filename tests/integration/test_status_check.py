@@ -26,9 +26,9 @@ def orders(*tables: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A family of three months around the present one, that nothing is wrong with."""
-    project = Project.make(tmp_path / "project", url, FAMILY)
+    project = Project.make(tmp_path / "project", flow_url, FAMILY)
     binary = "" if project.is_sqlite else " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     for table in ("t_order", "t_order_202601", "t_order_202602", "t_order_202603"):
         text = ORDERS.format(table=table, comment_id="")

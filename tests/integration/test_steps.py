@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from shardctl.errors import StepFailed
 from shardctl.report import Event, Step
 from shardctl.structure import differences
-from tests.killing import Trials
+from tests.killing import Trials, spaced
 from tests.nursery import Nursery
 from tests.project import Project
 
@@ -480,7 +480,7 @@ def test_clauses_that_are_sent_together_survive_a_kill_together(
     trials.again(upgrade)
     expected = project.structures("t_order", *MONTHS)
     interrupted = set[int]()
-    for words in trials.killed(upgrade, every=7, before=reset):
+    for words in trials.killed(upgrade, **spaced(project, 6, first=26), before=reset):
         begun = [row for row in project.ledger_rows("r1").values() if not row.done]
         interrupted.add(len(begun))
         trials.again(upgrade)
@@ -489,7 +489,7 @@ def test_clauses_that_are_sent_together_survive_a_kill_together(
         assert rows.keys() == {(n, t) for n in range(4) for t in ("t_order", *MONTHS)}, words
         assert all(row.done for row in rows.values()), words
         assert project.left_behind() == [], words
-    assert interrupted == {0, 4}
+    assert {0, 4} <= interrupted <= {0, 4, 8}  # of one month, or of both
 
 
 # -- without privileges -------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from sqlalchemy import (
 from shardctl import Month
 from shardctl.dialects import open_database
 from shardctl.errors import Conflict, GeneMismatch, InDoubt, RowMissing, StateConflict
-from shardctl.ledger import schema
+from shardctl.ledger import creation
 from shardctl.store import Outcome, Retry, Store
 from shardctl.testing import MovableClock
 from tests.orders import FAMILY, orders
@@ -276,7 +276,7 @@ def engine(url: str) -> Iterator[Engine]:
     """A database with three months and a ledger, for the journal."""
     database = open_database(url)
     with database.connect() as connection:
-        schema.ensure(connection, database.dialect)
+        creation.ensure(connection, database.dialect)
     engine = create_engine(url)
     for month in MONTHS:
         TABLE.month(month).create(engine)

@@ -44,8 +44,8 @@ def made(tmp_path: Path, url: str) -> Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    return made(tmp_path, url)
+def project(tmp_path: Path, flow_url: str) -> Project:
+    return made(tmp_path, flow_url)
 
 
 @pytest.fixture

@@ -13,15 +13,22 @@ from shardctl.structure import Column, Difference
 ADD, INDEX = "ALTER TABLE `t` ADD COLUMN `单价` INT", "CREATE INDEX ix ON `t` (`单价`)"
 EVENTS: list[Event] = [
     Started("3f2a add price", 3),
-    Step("t", ADD, "run", "3f2a", 0.04),
-    Step("t", INDEX, "run", "3f2a", 1.0),
+    Step("t", ADD, "run", "3f2a", 0.04, clauses=(1,)),
+    Step("t", INDEX, "run", "3f2a", 1.0, clauses=(2,)),
     TableDone("t"),
-    Step("t_202601", ADD, "found", "3f2a"),
-    Step("t_202601", INDEX, "run", "3f2a", 2.5, algorithm="INPLACE"),
+    Step("t_202601", ADD, "found", "3f2a", clauses=(1,)),
+    Step("t_202601", INDEX, "run", "3f2a", 2.5, algorithm="INPLACE", clauses=(2,)),
     TableDone("t_202601"),
     Note("t_202602 is new"),
-    Step("t_202602", ADD, "waiting", "3f2a", detail="held by session 7; next try in 2.0 s"),
-    Step("t_202602", ADD, "failed", "3f2a", detail="(1205) Lock wait timeout"),
+    Step(
+        "t_202602",
+        ADD,
+        "waiting",
+        "3f2a",
+        detail="held by session 7; next try in 2.0 s",
+        clauses=(1,),
+    ),
+    Step("t_202602", ADD, "failed", "3f2a", detail="(1205) Lock wait timeout", clauses=(1,)),
     Finished("3f2a add price", 3.6),
 ]
 
@@ -65,12 +72,15 @@ def test_for_machines_every_event_is_one_line_of_json(capsys: pytest.CaptureFixt
         "detail": "",
         "algorithm": "",
         "further": [],
+        "clauses": [1],
     }
 
 
 def test_clauses_that_are_one_statement_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=False) as report:
-        report(Step("t", ADD, "run", "3f2a", 5.04, algorithm="COPY", further=(INDEX,)))
+        report(
+            Step("t", ADD, "run", "3f2a", 5.04, algorithm="COPY", further=(INDEX,), clauses=(1, 2))
+        )
     assert capsys.readouterr().out.splitlines() == [
         f"  (1) {ADD}",
         f"  (2) {INDEX}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -10,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from shardctl.dialects.mysql import errors
+from shardctl.dialects.mysql import errors, tls
 from shardctl.errors import ConfigError
 
 # Modes in which names and strings are quoted otherwise or SHOW CREATE TABLE leaves something out,
@@ -42,6 +43,8 @@ def engine(url: URL) -> Engine:
         url, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT"
     )
     event.listen(made, "connect", _spell, insert=True)  # before SQLAlchemy's own first look
+    if url.get_driver_name() == "pymysql":
+        tls.share(made)
     return made
 
 
@@ -84,6 +87,7 @@ def _spell(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
+@cache
 def _offset(name: str) -> str:
     """The one offset of a zone, as MySQL writes it."""
     try:

@@ -23,7 +23,10 @@ def _look(subject: Subject) -> Iterator[Finding]:
     sizes = subject.sizes(set[str]().union(*dear.values()))
     large = {name: size.bytes for name, size in sizes.items() if size.bytes is not None}
     large = {name: size for name, size in large.items() if size > subject.limits.bytes}
-    for (table, algorithm), concerned in dear.items():
+    online = subject.online
+    by_tool = {name for name, size in sizes.items() if online and online.takes(size)}
+    for (table, algorithm), all_of_them in dear.items():
+        concerned = all_of_them - by_tool if algorithm.rebuilds else all_of_them
         if tables := sorted(concerned & large.keys(), key=lambda name: (-large[name], name)):
             words = "rebuilds" if algorithm.rebuilds else "builds an index of"
             others = "and keeps writers out" if _keeps_writers_out(algorithm) else "beside writers"

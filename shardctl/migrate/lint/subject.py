@@ -13,6 +13,7 @@ from shardctl.dialects import Dialect, Size
 from shardctl.family import Family
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.lint.columns import added, dropped
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.work import Revision, Work
 from shardctl.structure import Structure
 
@@ -86,6 +87,7 @@ class Subject:
         families: the families' declarations.
         connection: to read from, where a rule needs more than it is given.
         unsettled: tables that other revisions, which have not run either, change before.
+        online: the tool that rebuilds big tables while they are in use; None: the server does.
     """
 
     revision: Revision
@@ -95,6 +97,7 @@ class Subject:
     connection: Connection
     unsettled: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    online: Online | None = None
 
     def sizes(self, tables: Iterable[str]) -> dict[str, Size]:
         """How much tables hold, estimated by the server; asked for when a rule needs it."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shardctl.errors import Destructive
 from shardctl.migrate.finding import Finding
-from shardctl.migrate.lint import lint
-from shardctl.migrate.lint.subject import Subject
+from shardctl.migrate.work import Revision
 from shardctl.report import Note, Report
 
 
-def judged(
-    subject: Subject, report: Report, *, allowed: bool, dry_run: bool
-) -> tuple[Finding, ...]:
-    """The findings in a revision that is about to run, told to whoever watches.
+def judge(
+    revision: Revision,
+    findings: Sequence[Finding],
+    report: Report,
+    *,
+    allowed: bool,
+    dry_run: bool,
+) -> None:
+    """Tell the findings in a revision that is about to run to whoever watches.
 
     Args:
         allowed: whether it may be destructive.
@@ -20,9 +26,7 @@ def judged(
 
     Raises:
         Destructive: it is, and may not be; nothing was changed.
-        RevisionRefused: it waives a rule that there is not.
     """
-    findings = lint(subject)
     destructive = [finding for finding in findings if finding.severity == "destructive"]
     refused = destructive if not (allowed or dry_run) else []
     for finding in findings:
@@ -30,15 +34,14 @@ def judged(
             continue
         if finding in destructive and dry_run:
             way_on = ". It will be refused without --allow-destructive"
-            report(Note(f"{subject.revision}: {finding}{way_on}"))
+            report(Note(f"{revision}: {finding}{way_on}"))
         elif not finding.waived:
-            report(Note(f"{subject.revision}: {finding}"))
+            report(Note(f"{revision}: {finding}"))
     if refused:
         between = "\n  " if len(refused) > 1 else " "
         raise Destructive(
-            f"{subject.revision} is destructive:"
+            f"{revision} is destructive:"
             + "".join(f"{between}{finding}" for finding in refused)
             + "\nNothing was changed; if that is what you want, run it again with "
             "--allow-destructive"
         )
-    return findings

@@ -19,8 +19,8 @@ from shardctl.errors import StepFailed
 from shardctl.migrate.learn.scratch import scratch
 from shardctl.migrate.online import process
 from shardctl.migrate.online.engine import Engine, Job, Limits, Online
-from shardctl.migrate.online.fit import unfit
-from shardctl.migrate.online.leftovers import leftovers, told
+from shardctl.migrate.online.fit import entangled, unfit
+from shardctl.migrate.online.leftovers import in_the_way, leftovers, told
 from shardctl.migrate.online.process import Ended
 from shardctl.migrate.online.ready import engine_of
 from shardctl.migrate.patience.interrupt import Interrupt
@@ -97,13 +97,11 @@ class Handover:
 
     def refuse_leftovers(self) -> None:
         """Raise StepFailed where those of an earlier run are in the way."""
-        if found := self._leftovers():
-            raise StepFailed(
-                f"{self.member.table}: {self.engine.binary} was not begun, as an earlier run has "
-                f"left {found}\n"
-                "When no such tool works on this table any more (SHOW PROCESSLIST), run these "
-                "statements; then run again, which begins this table anew"
-            )
+        dialect, table = self.site.database.dialect, self.member.table
+        with self.site.reading() as connection:
+            words = in_the_way(connection, dialect, table, self.engine.binary)
+        if words:
+            raise StepFailed(words)
 
     def structures(self, zone: str, specifications: Sequence[str]) -> tuple[Structure, Structure]:
         """How the table looks, and how it is to look: as an empty copy that has the change."""
@@ -138,14 +136,13 @@ class Handover:
         self, before: Structure, after: Structure, specifications: Sequence[str]
     ) -> None:
         """Raise StepFailed where the tool would lose something."""
+        table, dialect = self.member.table, self.site.database.dialect
         with self.site.reading() as connection:
-            reason = unfit(
-                connection,
-                self.site.database.dialect,
-                self.member.table,
+            reason = entangled(connection, [table]).get(table) or unfit(
                 before,
                 after,
                 specifications,
+                dialect.definition(connection, table),
                 keeps_zone=self.engine.keeps_zone,
             )
         if reason:

@@ -10,8 +10,10 @@ from typing import ClassVar, Final, Literal, Protocol, TypeAlias, get_args
 
 from sqlalchemy import URL, Connection
 
+from shardctl.catalog import Member
 from shardctl.dialects import Size
 from shardctl.errors import ConfigError
+from shardctl.migrate.learn.trial import Step
 
 EngineName: TypeAlias = Literal["pt-osc", "gh-ost"]
 
@@ -36,6 +38,13 @@ class Online:
     engine: EngineName
     threshold: int = 1024**3
 
+    def does(self, member: Member, step: Step) -> bool:
+        """Whether a step is of the tool's kind: it rebuilds a table, and no template, empty as it
+        is."""
+        is_template = bool(member.family) and member.month is None
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds and not step.stops
+        return rebuilds and not is_template
+
     def takes(self, size: Size | None) -> bool:
         """Whether a table of this size is the tool's; one of unknown size is the server's."""
         return size is not None and size.bytes is not None and size.bytes >= self.threshold
@@ -58,6 +67,12 @@ def online_of(engine: str | None, threshold: str | None) -> Online | None:
         if name == engine:
             return Online(name) if threshold is None else Online(name, size_of(threshold))
     raise ConfigError(f"online={engine}: it is one of {_named()}")
+
+
+def tool_of(statement: str | None) -> EngineName | None:
+    """The tool that a statement in the ledger was handed to; None: the server carried it out."""
+    word, _, _ = (statement or "").partition(": ")
+    return next((name for name in get_args(EngineName) if name == word), None)
 
 
 def size_of(text: str) -> int:

@@ -7,25 +7,33 @@ fit one to change; and rows that are written meanwhile go through a trigger or t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
-from shardctl.dialects import Dialect
+from shardctl.dialects import Definition
 from shardctl.dialects.mysql.tokens import tokens
 from shardctl.migrate.lint.narrowing import narrowing
 from shardctl.structure import Column, Index, Structure
 
-_NAMED_CHECK = re.compile(r"^\s*CONSTRAINT .* CHECK ", re.MULTILINE | re.IGNORECASE)
+_NAMED_CHECK: Final = re.compile(r"^\s*CONSTRAINT .* CHECK ", re.MULTILINE | re.IGNORECASE)
+
+_REFERRING: Final = (
+    "SELECT referenced_table_name, MIN(table_name) FROM information_schema.referential_constraints "
+    "WHERE unique_constraint_schema = DATABASE() GROUP BY referenced_table_name"
+)
+_TRIGGERS: Final = (
+    "SELECT event_object_table, MIN(trigger_name) FROM information_schema.triggers "
+    "WHERE event_object_schema = DATABASE() GROUP BY event_object_table"
+)
 
 
 def unfit(
-    connection: Connection,
-    dialect: Dialect,
-    table: str,
     before: Structure,
     after: Structure,
     specifications: Sequence[str],
+    definition: Definition,
     *,
     keeps_zone: bool,
 ) -> str:
@@ -33,24 +41,35 @@ def unfit(
 
     Args:
         after: how an empty copy looks that has the change.
+        definition: the text of the table, or of its copy, before that.
         keeps_zone: whether the tool runs it in our time zone.
     """
     return (
-        _of_table(connection, dialect, table, before)
+        _of_table(before, definition)
         or _of_keys(before, after)
         or _of_columns(before, after, specifications)
         or ("" if keeps_zone else _of_zone(before, after))
     )
 
 
-def _of_table(connection: Connection, dialect: Dialect, table: str, before: Structure) -> str:
+def entangled(connection: Connection, tables: Collection[str]) -> dict[str, str]:
+    """The tables that can be given to no tool for what others have to do with them, and why."""
+    referring, triggers = _found(connection, _REFERRING), _found(connection, _TRIGGERS)
+    found: dict[str, str] = {}
+    for table in tables:
+        if other := referring.get(table):
+            found[table] = (
+                f"a foreign key of {other} refers to the table, and would refer to the old one"
+            )
+        elif trigger := triggers.get(table):
+            found[table] = f"the table has trigger {trigger}, which would be lost"
+    return found
+
+
+def _of_table(before: Structure, definition: Definition) -> str:
     if before.foreign_keys:
         return f"foreign key {before.foreign_keys[0].name} of the table would get another name"
-    if referring := _referring(connection, table):
-        return f"a foreign key of {referring} refers to the table, and would refer to the old one"
-    if trigger := _trigger(connection, table):
-        return f"the table has trigger {trigger}, which would be lost"
-    if _NAMED_CHECK.search(dialect.definition(connection, table).create):
+    if _NAMED_CHECK.search(definition.create):
         return "the table has a CHECK with a name, which would become another"
     if not any(_tells_rows_apart(index, before) for index in before.indexes):
         return "the table has neither a primary key nor a unique one without NULL"
@@ -133,19 +152,6 @@ def _renames(specification: str) -> bool:
     )
 
 
-def _referring(connection: Connection, table: str) -> str | None:
-    query = (
-        "SELECT table_name FROM information_schema.referential_constraints "
-        "WHERE unique_constraint_schema = DATABASE() AND referenced_table_name = %s "
-        "ORDER BY table_name LIMIT 1"
-    )
-    return connection.exec_driver_sql(query, (table,)).scalar()
-
-
-def _trigger(connection: Connection, table: str) -> str | None:
-    query = (
-        "SELECT trigger_name FROM information_schema.triggers "
-        "WHERE event_object_schema = DATABASE() AND event_object_table = %s "
-        "ORDER BY trigger_name LIMIT 1"
-    )
-    return connection.exec_driver_sql(query, (table,)).scalar()
+def _found(connection: Connection, query: str) -> dict[str, str]:
+    """By table, the first name that a query finds."""
+    return {str(table): str(name) for table, name in connection.exec_driver_sql(query)}

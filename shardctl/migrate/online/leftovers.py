@@ -51,6 +51,18 @@ def leftovers(connection: Connection, dialect: Dialect, table: str) -> tuple[Lef
     return (*names, *(Leftover("table", name) for name in tables if is_leftover(name, table)))
 
 
+def in_the_way(connection: Connection, dialect: Dialect, table: str, binary: str) -> str:
+    """Why a tool is not begun where there are leftovers, and what to do; "" without them."""
+    found = leftovers(connection, dialect, table)
+    if not found:
+        return ""
+    return (
+        f"{table}: {binary} was not begun, as an earlier run has left {told(found, dialect)}\n"
+        "When no such tool works on this table any more (SHOW PROCESSLIST), run these "
+        "statements; then run again, which begins this table anew"
+    )
+
+
 def is_leftover(name: str, table: str) -> bool:
     """Whether a table has a name that a tool gives to one of its own for another."""
     if not name.startswith("_"):

@@ -90,6 +90,9 @@ DEFAULT: Final = Restraint()
 
 _NUMBERS: Final = ("lock_wait", "lock_wait_long", "lock_retries", "max_threads_running", "max_lag")
 
+WORDS: Final = (*_NUMBERS, "window", "replica", "online", "online_from")
+"""Under these names `restraint_of` finds what is said."""
+
 
 def restraint_of(words: Mapping[str, str]) -> Restraint:
     """What is said under the names of its attributes, as text; what else is said is left alone.

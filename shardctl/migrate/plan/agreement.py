@@ -171,7 +171,7 @@ def _todo(shares: Sequence[Share]) -> frozenset[int]:
 
 def _steps(shares: Sequence[Share]) -> list[tuple[object, ...]]:
     return [
-        (step.numbers, step.algorithm, bool(step.refused))
+        (step.numbers, step.algorithm, bool(step.refused), step.online)
         for share in shares
         for step in share.steps
     ]
@@ -183,7 +183,7 @@ def _words(shares: Sequence[Share]) -> str:
             [
                 *(["refused:"] if step.refused else []),
                 " + ".join(str(number + 1) for number in step.numbers),
-                str(step.algorithm or ""),
+                str(step.online or step.algorithm or ""),
             ]
         ).rstrip()
         for share in shares

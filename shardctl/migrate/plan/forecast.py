@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import groupby, repeat
 
+from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.dialects import Size
 from shardctl.ledger import Direction
 from shardctl.ledger.encode import clauses_to_text
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.plan.cost import DATA, INSTANT, Kind, experience, kind_of
 from shardctl.migrate.plan.foresight import Foresight
 from shardctl.migrate.plan.values import (
@@ -23,9 +25,10 @@ from shardctl.migrate.plan.values import (
     Share,
     Text,
 )
+from shardctl.migrate.waves import WaveName, waves
 from shardctl.migrate.work import Revision, Work
 
-Judge = Callable[[Step, bool, str], PlannedStep]
+Judge = Callable[[Step, bool, Member], PlannedStep]
 """The cost of a step: it, whether it changes rows, and its table."""
 
 
@@ -65,32 +68,38 @@ def forecast(
     target: str,
     at: Sequence[str],
     warnings: Sequence[str] = (),
+    online: Online | None = None,
 ) -> Plan:
     """The plan of what was foreseen; reads sizes, and what the ledger tells of earlier steps.
 
     Args:
         target: the revision to go to.
         at: the revisions that the database is at.
+        online: the tool that rebuilds big tables; None: the server does.
     """
     site = foresight.site
     connection, dialect = site.connection, site.database.dialect
     present = [member.table for member, structure in foresight.seen.items() if structure]
     sizes = dialect.sizes(connection, present)
     kinds = set[Kind]().union(*(one.kinds for one in foreseen))
+    kinds |= {online.engine} if online else set()
     versions = dialect.row_versions(connection, present) if INSTANT in kinds else {}
     past = experience(connection, kinds, sizes, dialect.algorithms)
-    known: dict[tuple[Step, bool, int | None], PlannedStep] = {}
+    wave_of = _waves(foresight, foreseen, sizes)
+    known: dict[tuple[Step, bool, int | None, bool], PlannedStep] = {}
 
-    def judge(step: Step, data: bool, table: str) -> PlannedStep:
-        size = sizes[table].bytes if table in sizes else None
-        key = step, data, size
+    def judge(step: Step, data: bool, member: Member) -> PlannedStep:
+        held = sizes.get(member.table)
+        size = held.bytes if held else None
+        tool = online if online and online.takes(held) and online.does(member, step) else None
+        key = step, data, size, tool is not None
         if key not in known:
-            kind = kind_of(step.demanded, data=data)
+            kind = tool.engine if tool else kind_of(step.demanded, data=data)
             seconds, measured = past.seconds(kind, size)
             # A data clause locks the rows that it changes; of what is chosen by the server
             # nothing is known beforehand.
             unknown = kind == DATA or (step.demanded is None and bool(dialect.algorithms))
-            blocks = None if unknown else dialect.blocks_writes(step.demanded)
+            blocks = None if unknown else not tool and dialect.blocks_writes(step.demanded)
             known[key] = PlannedStep(
                 step.numbers,
                 step.demanded if not step.stops else step.algorithm,
@@ -99,6 +108,7 @@ def forecast(
                 blocks,
                 round(seconds, 3),
                 measured,
+                tool.engine if tool else None,
             )
         return known[key]
 
@@ -118,6 +128,7 @@ def forecast(
                 held.rows,
                 held.bytes,
                 versions.get(member.table),
+                wave_of.get(member.table),
             )
             for member, structure in foresight.seen.items()
             for held in [sizes.get(member.table, Size(None, None))]
@@ -137,13 +148,36 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _waves(
+    foresight: Foresight, foreseen: Sequence[Foreseen], sizes: Mapping[str, Size]
+) -> dict[str, WaveName]:
+    """By table of a family, the wave in which it comes.
+
+    Months that hold no row by the server's estimate are not asked whether one may be the canary:
+    of a thousand empty ones that would take as long as all the rest.
+    """
+    site = foresight.site
+    reached = {work.member for one in foreseen for work, _ in one.works}
+    members = [member for member in foresight.seen if member in reached and member.family]
+
+    def coldest(months: Sequence[Member]) -> Member | None:
+        empty = {table for table, held in sizes.items() if held.rows == 0}
+        return site.coldest([month for month in months if month.table not in empty])
+
+    return {
+        member.table: wave.name
+        for name, group in groupby(members, key=lambda member: member.family)
+        for wave in waves(tuple(group), site.families[name], coldest)
+        for member in wave.members
+    }
+
+
 def _revision(foreseen: Foreseen, judge: Judge, sizes: Mapping[str, Size]) -> PlannedRevision:
     shares = tuple(
         Share(
             work.member.table,
             tuple(
-                judge(step, foreseen.clauses[step.numbers[0]].data, work.member.table)
-                for step in steps
+                judge(step, foreseen.clauses[step.numbers[0]].data, work.member) for step in steps
             ),
             work.found,
             statements,

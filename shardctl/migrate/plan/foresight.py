@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from shardctl.ledger import ClauseRow, rows_of
 from shardctl.migrate.learn.locate import Details, Lesson, details, projected
 from shardctl.migrate.learn.steps import Steps, stretches
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.run.looks import Look
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Revision, Work, rows_on, segments, work_of
 from shardctl.structure import Structure
@@ -28,6 +30,8 @@ class Foresight:
         before: by table, how it looks or will look before the revision that was foreseen last.
         changed: the tables that revisions foreseen so far will have changed.
         met: the tables of which revisions foreseen so far have wanted anything, rows or structure.
+        looks: by table, when the revision that was foreseen last has had it looked at, in
+            monotonic seconds, and how it looked.
     """
 
     site: Site
@@ -36,6 +40,7 @@ class Foresight:
     before: dict[str, Details] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)
+    looks: dict[str, Look] = field(default_factory=dict)
 
     def works(
         self,
@@ -52,6 +57,7 @@ class Foresight:
         Raises:
             Contradiction: a table is neither as a clause finds it nor as it leaves it.
         """
+        self.looks = {}
         rows = rows_of(self.site.connection, revision.id, revision.direction)
         found: list[Work] = []
         met: dict[str, Lesson] = {}
@@ -99,7 +105,8 @@ class Foresight:
 
     def _look(self, members: Collection[Member]) -> None:
         unknown = [member for member in members if member.table not in self.known]
-        seen = self.site.look(unknown)
+        read, seen = time.monotonic(), self.site.look(unknown)
+        self.looks |= {member.table: (read, seen.get(member.table)) for member in unknown}
         found: dict[int, Details] = {}  # by the identity of a structure, which alike ones share
         shared: dict[Details, Details] = {}
         for member in unknown:

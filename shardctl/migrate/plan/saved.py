@@ -90,12 +90,14 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "row_version_limit": plan.version_limit,
         "warnings": list(plan.warnings),
         "destructive": list(plan.destructive),
+        "pause_after": plan.pause_after,
         "revisions": [_revision_to_data(revision) for revision in plan.revisions],
         "tables": [
             {
                 "table": table.name,
                 "family": table.family,
                 "month": table.month and str(table.month),
+                "wave": table.wave,
                 "rows": table.rows,
                 "bytes": table.bytes,
                 "row_versions": table.versions,
@@ -139,6 +141,7 @@ def _step_to_data(step: PlannedStep) -> dict[str, Any]:
         "rebuilds": algorithm and algorithm.rebuilds,
         "data": step.data,
         "refused": step.refused,
+        "online": step.online,
         "blocks_writes": step.blocks,
         "seconds": step.seconds,
         "estimated_from": "ledger" if step.measured else "bytes",
@@ -158,6 +161,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         warnings=tuple(data["warnings"]),
         made_at=datetime.fromisoformat(data["made_at"]),
         destructive=tuple(data["destructive"]),
+        pause_after=data["pause_after"],
     )
 
 
@@ -170,6 +174,7 @@ def _table(data: Mapping[str, Any], structures: Mapping[str, Structure | None]) 
         data["rows"],
         data["bytes"],
         data["row_versions"],
+        data["wave"],
     )
 
 
@@ -205,6 +210,7 @@ def _step(data: Mapping[str, Any]) -> PlannedStep:
         data["blocks_writes"],
         data["seconds"],
         data["estimated_from"] == "ledger",
+        data["online"],
     )
 
 

@@ -20,7 +20,7 @@ from shardctl.dialects import LOCK_WAIT
 from shardctl.dialects.mysql.session import portable
 from shardctl.errors import Refused
 from shardctl.family import Family
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 from shardctl.ledger.clock import utc_now
 from shardctl.migrate.plan.values import Plan, PlannedRevision, PlannedStep, Share
 
@@ -70,12 +70,12 @@ class _Script:
         if self._is_server:
             yield f"SET SESSION autocommit = 1, lock_wait_timeout = {LOCK_WAIT};"
             yield "SET SESSION sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '');"
-        yield f"-- expects: no ledger (shardctl_…), or one of version {schema.VERSION}"
+        yield f"-- expects: no ledger (shardctl_…), or one of version {creation.VERSION}"
         for table in schema.metadata.sorted_tables:
             yield self._sql(CreateTable(table, if_not_exists=True))
         yield "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL,"
         yield "  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));"
-        for table, row in schema.first_rows():
+        for table, row in creation.first_rows():
             yield self._sql(self._once(insert(table).values(row)))
         token = {"token": TOKEN, "command": "upgrade --sql", "owner": "", "host": ""}
         begun = token | {"version": "", "begun_at": utc_now()}
@@ -119,6 +119,8 @@ class _Script:
                     f"this table refuses {step.algorithm}, unlike others ({step.refused}): it is "
                     "left to the server here, which may rebuild it and keep writers out meanwhile"
                 )
+            if step.online:
+                yield f"-- planned for {step.online}; here the server does it, and writers may wait"
             yield from self._step(key, share.table, step, statements)
 
     def _step(

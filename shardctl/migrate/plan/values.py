@@ -8,6 +8,8 @@ from datetime import datetime
 
 from shardctl.clause import Algorithm
 from shardctl.ledger import Direction
+from shardctl.migrate.online.engine import EngineName
+from shardctl.migrate.waves import WaveName
 from shardctl.month import Month
 from shardctl.structure import Structure
 
@@ -20,6 +22,7 @@ class PlannedTable:
         family: "" for a plain table.
         month: None for a template or a plain table.
         structure: how it looks; None where it is not there yet.
+        wave: the one in which it gets its share; None for a plain table.
         versions: how many of the row versions that the server allows an INSTANT change has used
             up; None where there are none, or where they cannot be seen.
     """
@@ -31,6 +34,7 @@ class PlannedTable:
     rows: int | None = None
     bytes: int | None = None
     versions: int | None = None
+    wave: WaveName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class PlannedStep:
         data: whether it changes rows.
         refused: why the table will refuse it, in the server's words; "" where it will not.
         blocks: whether others wait to write as long as it takes; None where that is not known.
+        online: the tool that is to carry it out in the server's place; None: the server does.
         seconds: how long it is thought to take.
         measured: whether by this server's own earlier steps; else by a rule, from bytes.
     """
@@ -54,6 +59,7 @@ class PlannedStep:
     blocks: bool | None
     seconds: float
     measured: bool
+    online: EngineName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class Plan:
         tables: all tables that the revisions reach, by name.
         warnings: what is to be known beforehand.
         destructive: what of it wants --allow-destructive.
+        pause_after: the wave after which the run is to stop; None: it goes through.
         made_at: in UTC.
     """
 
@@ -148,6 +155,7 @@ class Plan:
     warnings: tuple[str, ...]
     made_at: datetime
     destructive: tuple[str, ...] = ()
+    pause_after: WaveName | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

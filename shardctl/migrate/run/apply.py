@@ -6,7 +6,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from shardctl.catalog import Member
@@ -23,7 +23,7 @@ from shardctl.migrate.run.attempt import Attempts
 from shardctl.migrate.run.crew import Crew
 from shardctl.migrate.run.failure import Failures, once_free
 from shardctl.migrate.run.lanes import Lanes
-from shardctl.migrate.run.looks import Looks
+from shardctl.migrate.run.looks import Look, Looks
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.run.turns import Turns
@@ -51,6 +51,7 @@ class Application:
         course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
         only: the tables that it is meant for among those; None: all.
+        seen: how tables looked a moment ago, until they get their turn.
     """
 
     site: Site
@@ -64,6 +65,7 @@ class Application:
     course: Course
     confined: Confined | None = None
     only: Collection[str] | None = None
+    seen: dict[str, Look] = field(default_factory=dict)
 
     def carry_out(self) -> Outcome:
         """Run what is left of the revision on every table; what is done already is left alone.
@@ -166,7 +168,7 @@ class Application:
         rows: dict[str, dict[tuple[int, str], ClauseRow]] = defaultdict(dict)
         for key, row in self._rows().items():
             rows[row.table][key] = row
-        looks = Looks(site, members)
+        looks = Looks(site, members, self.seen)
         return Turns(attempts, self.steps, table, numbers, looks, rows, self.confined)
 
     def _join(self, table: str, place: int) -> AbstractContextManager[Sender]:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Algorithm, Clause
 from shardctl.dialects import Statement
+from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
@@ -112,6 +113,7 @@ class Attempts:
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
                 self.telling(member, carried_out, "run", seconds=seconds)
+                record.accepted += [carried_out] if carried_out.refused else []
                 return
             self.gate.interrupt.sleep(pause)
             if not needed():
@@ -133,7 +135,7 @@ class Attempts:
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table)
             by_tool = ByTool(self.site, self.gate, self.telling)
-            if not _is_template(member) and (tool := by_tool.of(member, step)):
+            if tool := by_tool.of(member, step):
                 alteration = self._alteration(sender.connection, member, step)
                 alter = partial(
                     by_tool.alter, tool, alteration, sender, member, table, step, needed
@@ -161,8 +163,17 @@ class Attempts:
         tell = partial(self.telling, member, step)
         held_by = partial(self._held_by, sender, member, step)
         with self.lanes.taken(heavy=True):
+            self.gate.admit(self.clauses[step.numbers[0]].table)
             backfill = Backfill(self.site, self.gate, sender, tell, held_by)
-            backfill.carry_out(member, step.numbers[0], self.clauses)
+            try:
+                backfill.carry_out(member, step.numbers[0], self.clauses)
+            except KeyboardInterrupt:
+                if not sender.connection.invalidated:
+                    sender.ended(member.table, step.numbers)
+                raise
+            except StepFailed as error:  # the gate is closed, or the table has no fit key
+                self.failed(sender, member, step, str(error).partition("\n")[0])
+                raise
 
     def _statements(
         self, connection: Connection, member: Member, step: Step

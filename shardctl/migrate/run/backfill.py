@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
 from shardctl.clause import Clause
-from shardctl.errors import StepFailed
 from shardctl.migrate.learn.row_key import row_key
 from shardctl.migrate.patience.gate import Gate
+from shardctl.migrate.run.failure import MonthFailed
 from shardctl.migrate.run.passage import Passage, Reached
 from shardctl.migrate.run.ranges import Ranges
 from shardctl.migrate.run.send import Sender
@@ -50,7 +50,8 @@ class Backfill:
 
         Raises:
             DBAPIError: a chunk failed, or others are in the way for too long.
-            StepFailed: the table has no key to go through it by, or another than when it began.
+            MonthFailed: the table has no key to go through it by, or another than when it began.
+            StepFailed: the gate is closed.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         passage = self._passage(member, number, clauses)
@@ -68,9 +69,11 @@ class Backfill:
         found = dialect.structures(connection, [member.table]).get(member.table)
         columns = row_key(found) if found else ()
         if clause.chunks is None or not columns:
-            raise StepFailed(
+            raise MonthFailed(
                 f"{member.table}: it has no key that a backfill could go through it by, unlike the "
-                "template: give it the same key by hand, then run again to go on"
+                "template",
+                "What was done before is recorded: give it the same key by hand, then run again to "
+                "go on",
             )
         names = names_for(self.site.families, member, dialect)
         ranges = Ranges(dialect, names, clause, clause.chunks, columns)

@@ -29,7 +29,7 @@ class ByTool:
     def of(self, member: Member, step: Step) -> Online | None:
         """The tool that is to do a step; None: the server does it."""
         tool = self.gate.restraint.online
-        if tool is None or step.algorithm is None or not step.algorithm.rebuilds:
+        if tool is None or not tool.does(member, step):
             return None
         with self.site.reading() as connection:
             size = self.site.database.dialect.sizes(connection, [member.table]).get(member.table)

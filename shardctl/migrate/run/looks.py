@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from shardctl.catalog import Member
 from shardctl.migrate.site import Site
 from shardctl.structure import Structure
+
+Look: TypeAlias = tuple[float, Structure | None]
+"""When a table was looked at, in monotonic seconds, and how it looked; None: it was not there."""
 
 FRESH: Final = 1.0
 """Seconds for which a look holds: what takes longer is looked at anew, lest a change that was
@@ -24,16 +27,17 @@ last time where all of those had their turn while it was fresh, else as many as 
 class Looks:
     """The looks of tables that get their turn one after another, on whichever session."""
 
-    def __init__(self, site: Site, members: Sequence[Member]) -> None:
+    def __init__(self, site: Site, members: Sequence[Member], seen: dict[str, Look]) -> None:
         """Nothing is read before it is asked for.
 
         Args:
             members: in the order in which they will get their turn.
+            seen: how tables looked a moment ago; taken out, as they will look otherwise soon.
         """
         self._site = site
         self._members = members
         self._at = {member.table: at for at, member in enumerate(members)}
-        self._seen: dict[str, tuple[float, Structure | None]] = {}
+        self._seen = {m.table: seen.pop(m.table) for m in members if m.table in seen}
         self._turn = threading.Lock()
         self._size = FEWEST
         self._used = 0

@@ -14,8 +14,8 @@ from typing import Any
 from shardctl import ledger
 from shardctl.clause import Clause
 from shardctl.dialects import execute
-from shardctl.errors import StepFailed
 from shardctl.ledger import BackfillRow, Direction
+from shardctl.migrate.run.failure import MonthFailed
 from shardctl.migrate.run.ranges import Key, Ranges
 from shardctl.migrate.run.send import Sender
 from shardctl.migrate.run.undo import mirrored
@@ -49,12 +49,16 @@ class Passage:
     table: str
 
     def begin(self) -> Reached:
-        """Where to begin: behind the last chunk that was committed.
+        """Where to begin: behind the last chunk that was committed. That it begins is recorded.
 
         Raises:
-            StepFailed: the table has another key than when it began.
+            MonthFailed: the table has another key than when it began.
         """
-        met = ledger.backfills(self.sender.connection, *self.sender.run, table=self.table)
+        sender = self.sender
+        sender.lease.ledger.begin_clauses(
+            sender.connection, *sender.run, [self.number], self.table, token=sender.token
+        )
+        met = ledger.backfills(sender.connection, *sender.run, table=self.table)
         if (row := met.get((self.number, self.table))) is None:
             return Reached()
         return Reached(self._key(row), row.chunks, row.rows, row.seconds)
@@ -78,10 +82,11 @@ class Passage:
 
     def _key(self, row: BackfillRow) -> Key:
         if tuple(row.position) != self.ranges.columns:
-            raise StepFailed(
+            raise MonthFailed(
                 f"{self.table}: its key was ({', '.join(row.position)}) when its backfill began, "
                 f"and is ({', '.join(self.ranges.columns)}) now: which rows were changed cannot "
-                "be told; give it its former key, then run again to go on"
+                "be told",
+                "What was done before is recorded: give it its former key, then run again to go on",
             )
         return tuple(row.position.values())
 
@@ -90,7 +95,8 @@ class Passage:
         begun = time.monotonic()
         end = self._end(before.key)
         if end and end == before.key:
-            raise StepFailed(f"{self.table}: its rows are not in the order of their key, {end}")
+            told = f"{self.table}: its rows are not in the order of their key, {end}"
+            raise MonthFailed(told, "What was done before is recorded")
         sender = self.sender
         with sender.dialect.transaction(sender.connection):
             if not end:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from shardctl.dialects import Database, Dialect, Statement, execute, text_of
 from shardctl.ledger import Direction, Sent
 from shardctl.lock import Lease
+from shardctl.migrate.learn.trial import Step
 
 
 @dataclass(slots=True)
@@ -22,10 +23,28 @@ class Record:
     Attributes:
         begun: those whose statement has been sent, or is about to be.
         sent: the steps that have taken effect.
+        accepted: those of them that the table refuses by the algorithm that they were to have.
     """
 
     begun: set[int] = field(default_factory=set)
     sent: list[Sent] = field(default_factory=list)
+    accepted: list[Step] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Unrecorded:
+    """What has taken effect on one table, and is not recorded yet."""
+
+    table: str = ""
+    sent: Sequence[Sent] = ()
+
+    def keep(self, table: str, sent: Sequence[Sent]) -> None:
+        """Take what is to be recorded."""
+        self.table, self.sent = table, sent
+
+    def clear(self) -> None:
+        """It is recorded."""
+        self.keep("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +53,8 @@ class Sender:
 
     Attributes:
         token: the mark of its statements, which begins with the lease's.
-        unrecorded: by table, what has taken effect and is recorded together with what is begun
-            next, which saves a commit a table.
+        unrecorded: what has taken effect on the last table, and is recorded together with what
+            is begun next, which saves a commit a table.
         session: its id on the server; None where there is none.
         run: the revision and the direction under which the ledger knows them.
     """
@@ -46,41 +65,35 @@ class Sender:
     session: int | None
     lease: Lease
     run: tuple[str, Direction]
-    unrecorded: dict[str, list[Sent]] = field(default_factory=dict, repr=False)
+    unrecorded: Unrecorded = field(default_factory=Unrecorded, repr=False)
 
     @contextmanager
-    def recording(
-        self, table: str, numbers: Collection[int], known: Collection[int]
-    ) -> Iterator[Record]:
+    def recording(self, table: str, numbers: Collection[int]) -> Iterator[Record]:
         """DDL clauses of one table, recorded before the first is sent and after the last.
 
         What stands between the two records after a crash is decided by how the table looks. The
         second may be written along with the first of the next table, or by `settle`. Where a
         server can commit DDL together with a record, each step is recorded by itself.
-
-        Args:
-            known: the clauses that have a row already.
         """
         record = Record()
         if self.dialect.transactional_ddl:
             yield record
             return
-        with self.dialect.transaction(self.connection) if self.unrecorded else nullcontext():
-            self._record()
-            self.lease.ledger.begin_clauses(
-                self.connection,
-                *self.run,
-                numbers,
-                table,
-                token=self.token,
-                connection_id=self.session,
-                known=known,
-            )
+        self.lease.ledger.begin_clauses(
+            self.connection,
+            *self.run,
+            numbers,
+            table,
+            token=self.token,
+            connection_id=self.session,
+            done=self.unrecorded.sent,
+            done_table=self.unrecorded.table,
+        )
         self.unrecorded.clear()
         try:
             yield record
         finally:
-            self.unrecorded[table] = record.sent
+            self.unrecorded.keep(table, record.sent)
             if unsent := [number for number in numbers if number not in record.begun]:
                 self.settle()
                 if not self.connection.invalidated:
@@ -92,13 +105,10 @@ class Sender:
 
         A session that is lost cannot tell any more: then the looks decide, as after a crash.
         """
-        if self.unrecorded and not self.connection.invalidated:
-            self._record()
-            self.unrecorded.clear()
-
-    def _record(self) -> None:
-        for table, sent in self.unrecorded.items():
-            self.lease.ledger.ran_clauses(self.connection, *self.run, sent, table)
+        if not self.connection.invalidated:
+            done = self.unrecorded
+            self.lease.ledger.ran_clauses(self.connection, *self.run, done.sent, done.table)
+            done.clear()
 
     def structure(
         self, record: Record, table: str, numbers: Sequence[int], statements: Sequence[Statement]

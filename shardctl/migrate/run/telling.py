@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shardctl import report
 from shardctl.catalog import Member
@@ -29,5 +29,16 @@ class Telling:
     ) -> None:
         """One event of one step."""
         sql, *further = [self.shown[number] for number in step.numbers]
-        event = report.Step(member.table, sql, state, self.revision.id, seconds, detail)
-        self.report(replace(event, algorithm=step.how, further=tuple(further)))
+        self.report(
+            report.Step(
+                member.table,
+                sql,
+                state,
+                self.revision.id,
+                seconds,
+                detail,
+                algorithm=step.how,
+                further=tuple(further),
+                clauses=tuple(number + 1 for number in step.numbers),
+            )
+        )

@@ -15,6 +15,7 @@ from shardctl.ledger import ClauseRow, How, rows_of
 from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.steps import Steps, stretches
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.run.accept import accept
 from shardctl.migrate.run.attempt import Attempts
 from shardctl.migrate.run.failure import ONCE_CONNECTED, MonthFailed, broke_off, said
 from shardctl.migrate.run.held import LATER
@@ -77,13 +78,14 @@ class Turns:
             recording = (
                 nullcontext(Record())
                 if self._clauses[stretch[0]].data
-                else sender.recording(member.table, stretch, [n for n, _ in rows])
+                else sender.recording(member.table, stretch)
             )
             with recording as record:
                 for step in steps:
                     if told := self._sent(sender, record, member, step, last):
                         return replace(work, todo=tuple(done), locked=told)
                     done += step.numbers
+            accept(self.attempts.site, sender, member, record.accepted)
             live = None  # it looks otherwise now
         self.attempts.site.report(TableDone(member.table))
         return work
