@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, Select
@@ -22,7 +23,7 @@ from shardctl.reads.steady import steady
 from shardctl.tables import MonthlyModel, MonthlyTable
 from shardctl.tables.declared import named
 
-CHUNK: Final = 5000
+CHUNK: Final = 2000
 """So many rows are read at a time: few enough to hold, and so many that a statement is cheap."""
 
 
@@ -172,9 +173,9 @@ class Scan:
     def at_hand(self) -> Iterator[Row[Any]]:
         """Those that were read, and not given yet."""
         rows = self._chunk.rows if self._chunk else ()
-        while self._given < len(rows):
-            self._given += 1
-            yield rows[self._given - 1]
+        for given, row in enumerate(islice(rows, self._given, None), self._given + 1):
+            self._given = given
+            yield row
 
     def read(self) -> bool:
         """Read the next chunk, once all of the last was given; whether there is one."""
