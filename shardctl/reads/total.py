@@ -22,7 +22,7 @@ from shardctl.reads.move import Prepared
 from shardctl.reads.parts import Parts
 from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen
-from shardctl.reads.span import Instant, Missing, Span, conditions, find
+from shardctl.reads.span import Instant, Missing, Shape, conditions, find
 from shardctl.reads.steady import steady
 from shardctl.tables import MonthlyModel, MonthlyTable
 from shardctl.tables.declared import named
@@ -86,8 +86,9 @@ def total(
     def read() -> tuple[Sequence[Row[Any]], Seen, Collection[Month]]:
         seen, span = find(tables, bind, since, until, missing)
         refuse_unknown(tables.family, seen, plan.names, lacking)
-        statement = plan.statement(seen, span, lacking)
-        rows = bind.execute(statement, {**values, **span.values}).all()
+        shapes = tuple([span.shape_of(month) for month in span.months])
+        statement = plan.statement(seen, span.months, shapes, lacking)
+        rows = bind.execute(statement, {**values, **span.values(shapes)}).all()
         return rows, seen, [month for month in span.months if seen.lacking(month, plan.names)]
 
     return steady(tables, bind, read)
@@ -113,25 +114,31 @@ class _Plan:
         self.names = self.parts.query.names
         self._statements: Recent[Any, Select[Any]] = Recent(STATEMENTS, RLock())
 
-    def statement(self, seen: Seen, span: Span, lacking: Lacking) -> Select[Any]:
-        """The SELECT that combines what the months of a span give."""
-        missing = tuple([seen.lacking(month, self.names) for month in span.months])
-        shape = (span.months, missing, span.shape, span.edges, lacking, seen.is_file)
-        return self._statements(shape, lambda: self._made(seen, span, lacking))
+    def statement(
+        self, seen: Seen, months: Sequence[Month], shapes: Sequence[Shape], lacking: Lacking
+    ) -> Select[Any]:
+        """The SELECT that combines what months give, each bounded by a shape."""
+        missing = tuple([seen.lacking(month, self.names) for month in months])
+        which = (months, missing, shapes, lacking, seen.is_file)
+        return self._statements(which, lambda: self._made(seen, months, shapes, lacking))
 
-    def _made(self, seen: Seen, span: Span, lacking: Lacking) -> Select[Any]:
-        branches = [self._branch(month, seen, span, lacking) for month in span.months]
-        months: Select[Any] | CompoundSelect[Any]
-        months = union_all(*branches) if branches else self._nothing()
-        return self.parts.combined.select_from(months.subquery("shardctl_months"))
+    def _made(
+        self, seen: Seen, months: Sequence[Month], shapes: Sequence[Shape], lacking: Lacking
+    ) -> Select[Any]:
+        branches = [
+            self._branch(month, seen, shape, lacking)
+            for month, shape in zip(months, shapes, strict=True)
+        ]
+        every: Select[Any] | CompoundSelect[Any]
+        every = union_all(*branches) if branches else self._nothing()
+        return self.parts.combined.select_from(every.subquery("shardctl_months"))
 
-    def _branch(self, month: Month, seen: Seen, span: Span, lacking: Lacking) -> Select[Any]:
+    def _branch(self, month: Month, seen: Seen, shape: Shape, lacking: Lacking) -> Select[Any]:
         moved = self.parts.query.at(month, seen, lacking)
-        bounds = span.shape_of(month)
-        if not any(bounds):
+        if not any(shape):
             return moved
         time = named(self.table.month(month), self.table.family.time)
-        return moved.where(*conditions(time, bounds))
+        return moved.where(*conditions(time, shape))
 
     def _nothing(self) -> Select[Any]:
         """What no month gives: no row; with the names of those that months would."""
