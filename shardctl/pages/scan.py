@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from operator import length_hint
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, Select
@@ -148,13 +148,13 @@ class Scan:
         self._after = after
         self._begin = after.month if after else None
         self._chunk: _Chunk | None = None
-        self._given = 0
+        self._left: Iterator[Row[Any]] = iter([])
 
     @property
     def cursor(self) -> str | None:
         """The place after the row that was given last, for `after`; None before the first one."""
-        if self._chunk and self._given:
-            return self._encode(self._place(self._chunk, self._given))
+        if self._chunk and (given := len(self._chunk.rows) - length_hint(self._left)):
+            return self._encode(self._place(self._chunk, given))
         return self._encode(self._after) if self._after else None
 
     def __iter__(self) -> Iterator[Row[Any]]:
@@ -166,21 +166,18 @@ class Scan:
             CursorMonthGone: the month of the row that was given last has no table any more.
             InvalidMonth: `since` or `until` is naive, or beyond the calendar.
         """
-        yield from self.at_hand()
+        yield from self._left
         while self.read():
-            yield from self.at_hand()
+            yield from self._left
 
     def at_hand(self) -> Iterator[Row[Any]]:
         """Those that were read, and not given yet."""
-        rows = self._chunk.rows if self._chunk else ()
-        for given, row in enumerate(islice(rows, self._given, None), self._given + 1):
-            self._given = given
-            yield row
+        return self._left
 
     def read(self) -> bool:
         """Read the next chunk, once all of the last was given; whether there is one."""
         while True:
-            chunk, self._chunk, self._given = self._chunk, None, 0
+            chunk, self._chunk, self._left = self._chunk, None, iter([])
             if chunk and chunk.rows:
                 self._after = self._place(chunk, len(chunk.rows))
             del chunk  # two of them need not be held
@@ -190,6 +187,7 @@ class Scan:
             full = len(self._chunk.rows) == self._query.size
             self._begin = self._chunk.month if full else self._chunk.month + 1
             if self._chunk.rows:
+                self._left = iter(self._chunk.rows)  # a list's, which knows how many are left
                 return True
 
     def _place(self, chunk: _Chunk, given: int) -> Position:

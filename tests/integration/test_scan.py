@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -345,3 +346,25 @@ def test_asyncio_has_the_same(async_url: str) -> None:
         await engine.dispose()
 
     asyncio.run(main())
+
+
+def test_what_is_held_does_not_grow_with_the_rows(engine: Any) -> None:
+    table = orders()
+    make(table, engine)
+    template = [order(number) for number in range(10_000)]
+    with engine.begin() as connection:
+        connection.execute(insert(table.month(JANUARY)), template)
+    t = table.declared
+
+    def most(below: int) -> int:
+        """Bytes that Python holds at most; what is made once is there already."""
+        tracemalloc.start()
+        statement = select(t).where(t.c.user_id < below)
+        given = sum(1 for _ in scan(engine, statement, table, until=FEBRUARY + 1, chunk=200))
+        assert given == below
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    most(400)
+    assert most(10_000) < 1.5 * most(400)
