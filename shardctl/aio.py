@@ -6,12 +6,15 @@ for the event loop wherever it waits for the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util import greenlet_spawn
+
+from shardctl.pages import Scan
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,3 +41,19 @@ async def call(
     if isinstance(bind, AsyncConnection):
         return await bind.run_sync(function, *arguments, **named)
     return await greenlet_spawn(partial(function, bind.sync_engine, *arguments, **named))
+
+
+async def each(scan: Scan) -> AsyncIterator[Row[Any]]:
+    """The rows of a scan: `async for row in each(await call(scan, engine, select, table))`.
+
+    Args:
+        scan: what `shardctl.pages.scan` gives; its `cursor` is that of the row given last.
+
+    Raises:
+        Exception: what iterating the scan raises.
+    """
+    while True:
+        for row in scan.at_hand():
+            yield row
+        if not await greenlet_spawn(scan.read):
+            return

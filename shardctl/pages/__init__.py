@@ -1,4 +1,4 @@
-"""Pages of rows that lie in many months: `page`."""
+"""Rows that lie in many months, a page of them or all: `page` and `scan`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shardctl.errors import (
     QueryRefused,
 )
 from shardctl.pages.page import Page, page
+from shardctl.pages.scan import Scan, scan
 
 __all__ = [
     "ColumnMissing",
@@ -20,5 +21,7 @@ __all__ = [
     "CursorTampered",
     "Page",
     "QueryRefused",
+    "Scan",
     "page",
+    "scan",
 ]

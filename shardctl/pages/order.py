@@ -49,7 +49,9 @@ def orders(table: MonthlyTable[Any], select: Select[Any]) -> tuple[By, ...]:
     found = tuple(_by(table, clause) for clause in select._order_by_clauses)
     columns = [by.element for by in found if isinstance(by.element, Column)]
     there = {column.name for column in columns if is_own(table, column.table)}
-    if absent := [name for name in key_of(table) if name not in there]:
+    primary = {column.name for column in table.declared.primary_key}
+    absent = [name for name in key_of(table) if name not in there]
+    if absent and not (primary and primary <= there):
         raise QueryRefused(
             f"ORDER BY has to end in the key, so that no two rows of {table.family.name} are equal "
             f"in it: append {', '.join(f'{table.declared.name}.c.{name}' for name in absent)}"
@@ -104,9 +106,15 @@ def _by(table: MonthlyTable[Any], clause: Any) -> By:
     if not isinstance(element, ColumnElement) or isinstance(element, _textual_label_reference):
         raise QueryRefused(f"ORDER BY {clause}: give columns, not texts")
     _refuse_type(clause, element.type)
-    key = isinstance(element, Column) and element.name in key_of(table)
-    own_time = isinstance(element, Column) and element.name == table.family.time
-    return By(element, descending, not key and not (own_time and not element.nullable))
+    return By(element, descending, not _is_never_null(table, element))
+
+
+def _is_never_null(table: MonthlyTable[Any], element: Any) -> bool:
+    if not isinstance(element, Column) or not is_own(table, element.table):
+        return False
+    if element.primary_key or element.name in key_of(table):
+        return True
+    return element.name == table.family.time and not element.nullable
 
 
 def _unwrapped(clause: Any) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Engine,
     Integer,
     Label,
     Row,
@@ -93,12 +94,12 @@ class Plan:
             return ""  # rows without an add-time would come first, whatever their month
         return self._lead or ""
 
-    def digest(self, connection: Connection, values: Mapping[str, Any]) -> str:
+    def digest(self, bind: Engine | Connection, values: Mapping[str, Any]) -> str:
         """Tells the SELECT with its values from others."""
-        name = connection.dialect.name
+        name = bind.dialect.name
         text = self._texts.get(name)
         if text is None:
-            compiled = str(self.query.select.compile(dialect=connection.dialect))
+            compiled = str(self.query.select.compile(dialect=bind.dialect))
             text = self._texts[name] = f"{self.table.family.name}\n{compiled}\n".encode()
         # The values of an IN may come from a set, which has another order in each process.
         told = [sorted(map(repr, v)) if isinstance(v, list) else v for v in values.values()]

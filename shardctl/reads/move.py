@@ -73,7 +73,7 @@ class Query:
             for each in iterate(named)
             if isinstance(each, Column) and is_own(table, each.table)
         }
-        if not own:
+        if not own and not any(is_own(table, each) for each in named.get_final_froms()):
             raise QueryRefused(
                 f"the SELECT names no column of {table.family.name}: write it on the declared "
                 f"table {table.declared.name}, not on a month's"
