@@ -124,7 +124,7 @@ class Plan:
             limit: how many rows at most.
         """
         nulls = tuple([v is None for v in position.values]) if position else None
-        missing = tuple([seen.lacking(month, self.query.names) for month in months])
+        missing = tuple([seen.stand_ins(month, self.query.names) for month in months])
         bounds = tuple([span.shape_of(month) for month in months])
         shape = (*months, missing, bounds, nulls, lacking, seen.is_file)
         statement = self._statements.get(shape)

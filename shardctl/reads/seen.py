@@ -77,6 +77,16 @@ class Seen:
         there = self.columns.get(month, NONE)
         return NONE if names <= there else names - there
 
+    def stand_ins(
+        self, month: Month, names: frozenset[str]
+    ) -> frozenset[tuple[str, Column | None]]:
+        """What a month lacks of some columns, each with the template's, which stands for it.
+
+        Statements that agree in this are the same: another database may have other defaults.
+        """
+        lacking = self.lacking(month, names)
+        return frozenset([(name, self.template.get(name)) for name in lacking])
+
 
 class Sight:
     """What was last seen of a family in each database, the engine telling which; thread-safe.

@@ -35,7 +35,8 @@ def steady(
     A column or a month that is not there (errors 1054 and 1146, or what `read` refuses) lets it
     look and read again, as long as a look shows something else than the one before. In a
     transaction of the caller's that began before a month was altered, MySQL and MariaDB may refuse
-    to read that one (error 1412); one that began here is ended, and what was read is read again.
+    to read that one (error 1412), and a reader of several months may meet a deadlock with those
+    who alter them (1213); one that began here is ended, and what was read is read again.
 
     Args:
         read: reads, and gives what it read, what it took for true of the months, and the months
@@ -54,7 +55,7 @@ def steady(
             if sight.again(connection) == before:
                 raise
         except DBAPIError as error:
-            if mysql.is_table_changed(error) and alone:
+            if alone and (mysql.is_table_changed(error) or mysql.is_deadlock(error)):
                 connection.rollback()
             elif not _is_unlike(error) or sight.again(connection) == before:
                 if (absent := missing(table.family, error)) is None:

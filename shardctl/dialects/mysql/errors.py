@@ -22,6 +22,8 @@ CHECKREAD = 1020  # MariaDB with innodb_snapshot_isolation; it has rolled back l
 
 DUP_ENTRY = 1062  # also from rows that came while an index was built online
 
+CANT_AGGREGATE_NCOLLATIONS = 1271
+
 BAD_FIELD_ERROR = 1054
 TABLE_DEF_CHANGED = 1412  # since this transaction's snapshot
 NO_SUCH_TABLE = 1146
@@ -108,6 +110,11 @@ def duplicate_key(error: DBAPIError) -> str | None:
         return None
     quoted = _LAST_QUOTED.search(str(error.orig.args[1]))
     return quoted[1].rpartition(".")[2] if quoted else None
+
+
+def is_collation_mix(error: DBAPIError) -> bool:
+    """A UNION has columns together whose collations are unlike."""
+    return number(error) == CANT_AGGREGATE_NCOLLATIONS
 
 
 def is_missing_column(error: DBAPIError) -> bool:
