@@ -235,6 +235,7 @@ def medians(ways: Sequence[Way], runs: int) -> Sequence[float]:
     """The median of each way, in seconds; who is first changes from run to run."""
     took: list[list[float]] = [[] for _ in ways]
     gc.collect()
+    gc.freeze()  # what is there stays; to collect what a run leaves is quick then
     gc.disable()
     for run in range(runs):
         for turn in range(len(ways)):
@@ -242,7 +243,9 @@ def medians(ways: Sequence[Way], runs: int) -> Sequence[float]:
             begun = time.perf_counter()
             ways[which]()
             took[which].append(time.perf_counter() - begun)
+        gc.collect()
     gc.enable()
+    gc.unfreeze()
     return [statistics.median(each) for each in took]
 
 
