@@ -160,9 +160,11 @@ def others(connection: Connection, filled: Filled) -> Sequence[Pair]:
     names = filled.names
     again = repeat(filled.ids(IDS, filled.months[-IN_MONTHS:]))
 
+    seed = time.time_ns()  # what was asked for together once is faster the next time
+
     def other() -> Iterator[Sequence[str]]:
         """IDs in other months each time."""
-        chance = Random(1)
+        chance = Random(seed)
         while True:
             yield filled.ids(IDS, chance.sample(filled.months, IN_MONTHS))
 
