@@ -70,9 +70,8 @@ def page(
         table: the family's tables, or its model.
         since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
             in the family's zone; None for no bound.
-        until: the add-time, likewise, before which the latest rows are; without it, months that
-            begin more than a day from now are left out: those made ahead have no rows. A range
-            may change from page to page: it bounds what comes after the cursor.
+        until: the add-time, likewise, before which the latest rows are. A range may change from
+            page to page: it bounds what comes after the cursor.
         size: how many rows; at least one.
         after: the cursor of the page before; None for the first page.
         missing: what to do about months of the range that have no table: those not made yet, and

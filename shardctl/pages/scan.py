@@ -54,8 +54,7 @@ def scan(
         table: the family's tables, or its model.
         since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
             in the family's zone; None for no bound.
-        until: the add-time, likewise, before which the latest rows are; without it, months
-            that begin more than a day from now are left out: those made ahead have no rows.
+        until: the add-time, likewise, before which the latest rows are.
         chunk: so many rows at most are read at a time.
         after: the cursor of another scan, which goes on behind the row that it gave last.
         missing: what to do about months of the range that have no table: "error" or "skip".

@@ -29,7 +29,6 @@ AGAIN: Final = 60
 """Seconds after which one looks again for months of the future, which hold hardly a row yet."""
 
 _LEAST: Final = timedelta(microseconds=1)
-_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,7 @@ def find(
 
     Args:
         since: the add-time of the earliest rows.
-        until: the add-time before which the latest rows are; without it, months that begin more
-            than a day from now, or from `since`, are left out: no rows have come to those that
-            are made ahead, and to read them takes as long as to read others.
+        until: the add-time before which the latest rows are.
         missing: what to do about months without a table: raise, or go without them.
 
     Raises:
@@ -201,8 +198,7 @@ class _Range:
             return max(bisect_right(starts, instant) - 1, 0)
 
         begin, first = 0, 0
-        latest = max(self.now, self.since or self.now) + _DAY  # clocks differ, by less than that
-        end, last = bisect_right(starts, latest), bisect_right(starts, self.now)
+        end, last = len(months), bisect_right(starts, self.now)
         edges: tuple[Month | None, Month | None] = (None, None)
         if months and (since := self.since):
             begin, first = holding(since - skew), holding(since)

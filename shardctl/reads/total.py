@@ -56,8 +56,7 @@ def total(
         table: the family's tables, or its model.
         since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
             in the family's zone; None for no bound.
-        until: the add-time, likewise, before which the latest rows are; without it, months
-            that begin more than a day from now are left out: those made ahead have no rows.
+        until: the add-time, likewise, before which the latest rows are.
         missing: what to do about months of the range that have no table: "error" or "skip".
         lacking: what is read in a month that does not have a column yet: the template's
             "default", "null", or nothing: "error".
