@@ -13,5 +13,5 @@ def test_reads_are_compared_and_what_a_scan_holds_is_measured(
     measured(server_url, months=14, rows=840, runs=2)
     grown(server_url, months=2, rows=1000)
     said = capsys.readouterr().out
-    assert said.count("by hand") == 9
+    assert said.count("by hand") == 10
     assert "MiB for 1,000" in said
