@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, or_
 
 from shardctl.pages.order import By
 
-Nulls = tuple[bool, ...]
+Nulls = Sequence[bool]
 """Which of a row's values are NULL; conditions that agree in this have the same SQL."""
 
 

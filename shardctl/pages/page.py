@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select
+from sqlalchemy.exc import DBAPIError
 
-from shardctl.errors import ConfigError, CursorMonthGone
+from shardctl.dialects.mysql import errors as mysql
+from shardctl.errors import ConfigError, CursorMonthGone, QueryRefused
 from shardctl.month import Month
 from shardctl.pages.cursor import decode, encode
 from shardctl.pages.plan import Plans
 from shardctl.pages.reading import Reading
 from shardctl.reads.project import Lacking, refuse_unknown
-from shardctl.reads.seen import Seen
-from shardctl.reads.span import Instant, Missing, find
+from shardctl.reads.seen import Seen, Sight
+from shardctl.reads.span import AGAIN, Instant, Missing, find
 from shardctl.reads.steady import steady
 from shardctl.tables import MonthlyModel, MonthlyTable
 
@@ -56,6 +59,10 @@ def page(
     begins with the time column or with IDs in order of time; once the first has not filled it, the
     next ones are read together, in one statement. By another order so many rows of every month
     are read, in one statement.
+
+    While a migration gives months another collation, those that are read one after another are
+    read by a statement each, in the collation that each has; by another order the template's
+    collation holds for all, which no index serves in a month that has another.
 
     It is no snapshot: rows that come or go between two pages, or between two statements of one,
     are seen or not by where they stand. What was given is given once, as long as rows keep what
@@ -115,6 +122,9 @@ def page(
 
     def read() -> tuple[Page, Seen, Collection[Month]]:
         seen, span = find(tables, bind, since, until, missing)
+        if plan.minds_collations(seen, span) and monotonic() - seen.at > AGAIN:
+            tables.held(Sight).again(bind)
+            seen, span = find(tables, bind, since, until, missing)
         refuse_unknown(tables.family, seen, plan.query.names, lacking)
         if position and position.month not in seen.columns:
             raise CursorMonthGone(
@@ -126,4 +136,13 @@ def page(
         cursor = after if end is None else encode(end, digest, key)
         return Page(rows, has_next, cursor), seen, reading.doubtful
 
-    return steady(tables, bind, read)
+    try:
+        return steady(tables, bind, read)
+    except DBAPIError as error:
+        if not mysql.is_collation_mix(error):
+            raise
+        raise QueryRefused(
+            f"months of {tables.family.name} have unlike collations, and no template says which "
+            "holds for all of this SELECT: read one month at a time, by 'since' and 'until', until "
+            "the migration under way has ended"
+        ) from error

@@ -7,45 +7,37 @@ from dataclasses import replace
 from datetime import UTC, date
 from hashlib import blake2b
 from threading import RLock
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import (
-    BindParameter,
     Column,
-    ColumnElement,
-    CompoundSelect,
     Connection,
     Engine,
-    Integer,
     Label,
     Row,
     Select,
-    bindparam,
-    column,
-    literal_column,
-    select,
-    union_all,
+    String,
 )
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.result import SimpleResultMetaData
 
 from shardctl.month import Month
 from shardctl.pages.cursor import Position
-from shardctl.pages.keyset import Nulls, after
 from shardctl.pages.order import By, Lead, lead, orders
 from shardctl.pages.refused import refuse
+from shardctl.pages.statement import LIMIT, Statements, number, with_month
 from shardctl.reads.move import Prepared, Query
 from shardctl.reads.project import Lacking
 from shardctl.reads.seen import Seen
-from shardctl.reads.span import Span, conditions
+from shardctl.reads.span import Span
 from shardctl.tables import InstantType, MonthlyTable
 from shardctl.tables.declared import named
 from shardctl.tables.recent import Recent
 
+T = TypeVar("T")
+
 STATEMENTS: Final = 500
 """So many statements are kept of one SELECT: its months, by themselves and together."""
-
-_LIMIT: Final = "limit"
 
 
 class Plans:
@@ -74,8 +66,13 @@ class Plan:
         columns: list[Any] = list(query.select._raw_columns)
         self._keys = SimpleResultMetaData([each.name for each in query.select.selected_columns])
         self._width = len(columns)
+        self._by_text = any(
+            isinstance(getattr(by.element.type, "declared", by.element.type), String)
+            for by in self.orders
+        )
         self._places = tuple(_place(columns, by) for by in self.orders)
         self.query = replace(query, select=query.select.with_only_columns(*columns))
+        self._made = Statements(self.query, self.orders, self._places)
         self._statements: Recent[Any, Any] = Recent(STATEMENTS, RLock())
         self._texts: dict[str, bytes] = {}
         self._lead: Lead | None = None
@@ -93,6 +90,23 @@ class Plan:
         if self._lead == "time" and self.orders[0].nullable and not span.bounded:
             return ""  # rows without an add-time would come first, whatever their month
         return self._lead or ""
+
+    def apart(self, seen: Seen, span: Span) -> bool:
+        """Whether months are read by a statement each, every one in its own collation.
+
+        So it is where a migration gives them another one, and they are in the order of their rows
+        anyway. Of rows with one add-time those of one month then come before those of another.
+        """
+        return bool(self.lead(span)) and self._has_unlike(seen, span)
+
+    def minds_collations(self, seen: Seen, span: Span) -> bool:
+        """Whether it matters which collations months have at present."""
+        return self._has_unlike(seen, span) or (not self.lead(span) and self._by_text)
+
+    def _has_unlike(self, seen: Seen, span: Span) -> bool:
+        return any(
+            not self.query.names.isdisjoint(seen.unlike.get(month, ())) for month in span.months
+        )
 
     def digest(self, bind: Engine | Connection, values: Mapping[str, Any]) -> str:
         """Tells the SELECT with its values from others."""
@@ -116,26 +130,37 @@ class Plan:
         values: Mapping[str, Any],
         limit: int,
     ) -> Sequence[Row[Any]]:
-        """The next rows of months, in order; one statement.
+        """The next rows of months, in order; one statement, unless they are read apart.
 
         Args:
+            months: in the order in which they are read.
             position: the place after which they come.
             values: the SELECT's own.
             limit: how many rows at most.
         """
+        apart = self.apart(seen, span)
+        if apart and len(months) > 1:
+            rows: list[Row[Any]] = []
+            for month in months:
+                rows += self.read(connection, [month], seen, span, lacking, position, values, limit)
+            if self.lead(span) == "time":  # else all of a month come before those of the next
+                rows.sort(key=self.first_value, reverse=self.descending)
+            return rows[:limit]
         nulls = tuple([v is None for v in position.values]) if position else None
         missing = tuple([seen.stand_ins(month, self.query.names) for month in months])
         bounds = tuple([span.shape_of(month) for month in months])
-        shape = (*months, missing, bounds, nulls, lacking, seen.is_file)
+        unlike = seen.unlike and tuple([(*seen.unlike.get(m, {}).values(),) for m in months])
+        unlike = unlike or ()
+        shape = (*months, missing, bounds, nulls, lacking, seen.is_file, unlike, apart)
         statement = self._statements.get(shape)
         if statement is None:
             statement = self._statements(
-                shape, lambda: self._made(months, seen, span, lacking, nulls)
+                shape, lambda: self._made.of(months, seen, span, lacking, nulls, apart=apart)
             )
-        given = {**values, **span.values(bounds), _LIMIT: limit}
+        given = {**values, **span.values(bounds), LIMIT: limit}
         if position:
-            given |= {f"k{at}": value for at, value in enumerate(position.values)}
-            given[f"k{len(self.orders)}"] = _number(position.month)
+            told = with_month(position.values, number(position.month), apart=apart)
+            given |= {f"k{at}": value for at, value in enumerate(told)}
         return connection.execute(statement, given).all()
 
     def position(self, row: Row[Any], months: Sequence[Month]) -> Position:
@@ -165,61 +190,6 @@ class Plan:
             found = self._edges[month, by] = held.stored(at)
         return found
 
-    def _made(
-        self,
-        months: Sequence[Month],
-        seen: Seen,
-        span: Span,
-        lacking: Lacking,
-        nulls: Nulls | None,
-    ) -> Select[Any] | CompoundSelect[Any]:
-        branches = [self._branch(month, seen, span, lacking, nulls) for month in months]
-        if len(branches) == 1:
-            return branches[0]
-        return self._together(months, branches, wrapped=seen.is_file)
-
-    def _branch(
-        self, month: Month, seen: Seen, span: Span, lacking: Lacking, nulls: Nulls | None
-    ) -> Select[Any]:
-        """What one month gives."""
-        moved = self.query.at(month, seen, lacking)
-        if any(shape := span.shape_of(month)):
-            time = named(self.table.month(month), self.table.family.time)
-            moved = moved.where(*conditions(time, shape))
-        if nulls is not None:
-            here = [
-                replace(by, element=self.query.moved(by.element, month, seen, lacking))
-                for by in self.orders
-            ]
-            number = By(_constant(month), self.descending, nullable=False)
-            moved = moved.where(after([*here, number], (*nulls, False)))
-        return moved.limit(_limit())
-
-    def _together(
-        self, months: Sequence[Month], branches: Sequence[Select[Any]], *, wrapped: bool
-    ) -> CompoundSelect[Any]:
-        """The branches as one statement, in the order of all; the month is its last column.
-
-        Columns are numbered, since two of a SELECT may have one name.
-
-        Args:
-            wrapped: whether a branch with a LIMIT has to be in a subquery, as SQLite wants it.
-        """
-        parts: list[Any] = []
-        for month, branch in zip(months, branches, strict=True):
-            columns: list[Any] = [*branch._raw_columns, _constant(month)]
-            numbered = [each.label(_name(at)) for at, each in enumerate(columns)]
-            part = branch.with_only_columns(*numbered)
-            parts.append(select(*part.subquery().c) if wrapped else part)
-        ends = [
-            (_name(at), by.descending) for at, by in zip(self._places, self.orders, strict=True)
-        ]
-        ends.append((_name(len(columns) - 1), self.descending))
-        ordered: list[Any] = [
-            column(name).desc() if down else column(name).asc() for name, down in ends
-        ]
-        return union_all(*parts).order_by(*ordered).limit(_limit())
-
 
 def _place(columns: list[Any], by: By) -> int:
     """Where among a row's columns a value is that it is ordered by; appended where it is not."""
@@ -232,19 +202,3 @@ def _place(columns: list[Any], by: By) -> int:
             return at
     columns.append(by.element)
     return len(columns) - 1
-
-
-def _name(at: int) -> str:
-    return f"shardctl_{at}"
-
-
-def _constant(month: Month) -> ColumnElement[int]:
-    return literal_column(str(_number(month)), Integer())
-
-
-def _number(month: Month) -> int:
-    return month.year * 100 + month.month
-
-
-def _limit() -> BindParameter[int]:
-    return bindparam(_LIMIT, type_=Integer())

@@ -47,6 +47,7 @@ class Reading:
         kept: list[Row[Any]] = []
         last: tuple[Row[Any], Sequence[Month]] | None = None
         months, width = self._months(position)
+        apart = plan.apart(self.seen, self.span)
         widths = iter(_TOGETHER)
         chunk = size + 1
         while months and len(kept) <= size:
@@ -65,8 +66,9 @@ class Reading:
             if len(settled) == chunk:
                 chunk = min(2 * chunk, _MOST)
             else:
-                months = rest if len(settled) == len(found) else [window[-1], *rest]
-                width = next(widths, len(months))
+                overlapping = len(settled) < len(found)
+                months = [window[-1], *rest] if overlapping else rest
+                width = 1 + overlapping if apart else next(widths, len(months))
         return kept[:size], len(kept) > size, plan.position(*last) if last else None
 
     def _read(

@@ -122,7 +122,7 @@ class Query:
                 return sibling and sibling.month(month)
             return None
 
-        return _replaced(element, replace)
+        return replaced(element, replace)
 
 
 class Prepared(Generic[P]):
@@ -230,12 +230,13 @@ def _with_named_values(
         )
         new.expand_op = bind.expand_op
         named[id(bind)] = new
-    return _replaced(select, lambda each: named.get(id(each)))
+    return replaced(select, lambda each: named.get(id(each)))
 
 
-def _replaced(element: E, replace: Callable[[Any], Any]) -> E:
-    replaced: Any = replacement_traverse
-    return cast(E, replaced(element, {}, replace))
+def replaced(element: E, replace: Callable[[Any], Any]) -> E:
+    """An element in which `replace` has put others in the place of some."""
+    traverse: Any = replacement_traverse
+    return cast(E, traverse(element, {}, replace))
 
 
 def _types(table: MonthlyTable[Any], select: Select[Any]) -> dict[int, TypeEngine[Any]]:

@@ -33,6 +33,8 @@ class Seen:
         months: those that have a table, in order of time.
         columns: what each month has.
         template: the template's columns; empty where it is absent.
+        unlike: the text columns of a month that have another collation than the template's,
+            each with the template's; months that have none are left out.
         is_file: whether the database is SQLite's.
         starts: the first instant of each month, in UTC, and the one after the last month.
         has_gaps: whether months are missing between the first and the last.
@@ -42,6 +44,7 @@ class Seen:
     months: tuple[Month, ...]
     columns: Mapping[Month, frozenset[str]]
     template: Mapping[str, Column]
+    unlike: Mapping[Month, Mapping[str, tuple[Column, Column]]]
     is_file: bool
     starts: tuple[datetime, ...]
     has_gaps: bool
@@ -59,13 +62,19 @@ class Seen:
             for member in roster.months
             if member.month and member.table in names  # else it was dropped meanwhile
         ]
-        template = found.get(family.template, ())
+        template = {column.name.lower(): column for column in found.get(family.template, ())}
+        unlike = {
+            member.month: those
+            for member in roster.months
+            if member.month and (those := _unlike(found.get(member.table, ()), template))
+        }
         months = tuple(month for month, _ in there)
         begin = [*months, *(month + 1 for month in months[-1:])]
         return cls(
             months=months,
             columns=dict(there),
-            template={column.name.lower(): column for column in template},
+            template=template,
+            unlike=unlike,
             is_file=read is sqlite,
             starts=tuple(month.start(family.zone).astimezone(UTC) for month in begin),
             has_gaps=bool(months) and months[-1] - months[0] != len(months) - 1,
@@ -128,3 +137,16 @@ def _reader(connection: Connection) -> Any:
 
 def _names(columns: Collection[Column]) -> frozenset[str]:
     return frozenset(column.name.lower() for column in columns)
+
+
+def _unlike(
+    columns: Collection[Column], template: Mapping[str, Column]
+) -> Mapping[str, tuple[Column, Column]]:
+    """The text columns that have another collation than the template's, each with that one."""
+    return {
+        name: (column, declared)
+        for column in columns
+        if column.collation
+        and (declared := template.get(name := column.name.lower()))
+        and declared.collation not in (None, column.collation)
+    }

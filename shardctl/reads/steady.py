@@ -32,11 +32,12 @@ def steady(
 ) -> R:
     """What `read` gives, once the months were as it took them to be.
 
-    A column or a month that is not there (errors 1054 and 1146, or what `read` refuses) lets it
-    look and read again, as long as a look shows something else than the one before. In a
-    transaction of the caller's that began before a month was altered, MySQL and MariaDB may refuse
-    to read that one (error 1412), and a reader of several months may meet a deadlock with those
-    who alter them (1213); one that began here is ended, and what was read is read again.
+    A column or a month that is not there (errors 1054 and 1146, or what `read` refuses), or
+    collations that are unlike (1271), let it look and read again, as long as a look shows
+    something else than the one before. In a transaction of the caller's that began before a month
+    was altered, MySQL and MariaDB may refuse to read that one (error 1412), and a reader of several
+    months may meet a deadlock with those who alter them (1213); one that began here is ended, and
+    what was read is read again.
 
     Args:
         read: reads, and gives what it read, what it took for true of the months, and the months
@@ -68,8 +69,8 @@ def steady(
 
 
 def _is_unlike(error: DBAPIError) -> bool:
-    """A column or a table is not there."""
-    return any(
+    """A column or a table is not there, or has another collation."""
+    return mysql.is_collation_mix(error) or any(
         is_missing(error)
         for each in (mysql, sqlite)
         for is_missing in (each.is_missing_column, each.is_missing_table)
