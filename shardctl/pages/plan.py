@@ -104,7 +104,7 @@ class Plan:
         return self._has_unlike(seen, span) or (not self.lead(span) and self._by_text)
 
     def _has_unlike(self, seen: Seen, span: Span) -> bool:
-        return any(
+        return bool(seen.unlike) and any(
             not self.query.names.isdisjoint(seen.unlike.get(month, ())) for month in span.months
         )
 

@@ -48,24 +48,38 @@ def steady(
     """
     sight = table.held(Sight)
     alone = not connection.in_transaction()
+
+    def look() -> Seen:
+        if alone:  # MySQL's information_schema, too, is as the transaction's snapshot has it
+            connection.rollback()
+        return sight.again(connection)
+
+    def stands() -> bool:
+        """Whether a look shows what was known before, and what is kept since.
+
+        For `read` may have looked itself, and what it saw may have come and gone.
+        """
+        known = (before, sight(connection))
+        return known == (look(),) * 2
+
     while True:
         before = sight(connection)
         try:
             result, seen, doubtful = read()
         except ShardctlError:
-            if sight.again(connection) == before:
+            if stands():
                 raise
         except DBAPIError as error:
             if alone and (mysql.is_table_changed(error) or mysql.is_deadlock(error)):
                 connection.rollback()
-            elif not _is_unlike(error) or sight.again(connection) == before:
+            elif not _is_unlike(error) or stands():
                 if (absent := missing(table.family, error)) is None:
                     raise
                 raise absent from error
         else:
             if not doubtful or sight.holds(connection, seen, doubtful):
                 return result
-            sight.again(connection)
+            look()
 
 
 def _is_unlike(error: DBAPIError) -> bool:
