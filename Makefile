@@ -4,9 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# On two cores: while one process waits for a lock or a server, there are two that do not. They
+# On two cores: while two processes wait for a lock or a server, there are two that do not. They
 # share the servers; each test has a database of its own.
-PYTEST_ARGS ?= -n 3
+PYTEST_ARGS ?= -n 4
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -96,7 +96,7 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
     trials.again(UPGRADE)
     expected = State.of(project)
     assert expected.rooms == ((7,),)
-    often = spaced(project, 1 if project.is_sqlite else 8)
+    often = spaced(project, 2 if project.is_sqlite else 8)
     for kill_at, last in trials.killed(UPGRADE, **often, before=lambda: reset(project)):
         trials.again(UPGRADE)
         assert State.of(project) == expected, (kill_at, last)
@@ -129,7 +129,7 @@ def test_a_downgrade_killed_at_any_statement_is_finished_by_the_next(
     trials.again(UPGRADE)
     trials.again(DOWNGRADE)
     expected = State.of(project)
-    often = spaced(project, 3 if project.is_sqlite else 14)
+    often = spaced(project, 5 if project.is_sqlite else 14)
     upgraded = partial(trials.again, UPGRADE)
     for kill_at, last in trials.killed(DOWNGRADE, **often, before=upgraded):
         trials.again(DOWNGRADE)
@@ -143,7 +143,7 @@ def test_an_upgrade_killed_at_any_statement_can_be_given_up(
     trials = Trials(nursery, project.folder)
     reset(project)
     before = project.structures("t_order", *MONTHS)
-    often = spaced(project, 3 if project.is_sqlite else 14)
+    often = spaced(project, 5 if project.is_sqlite else 14)
     for kill_at, last in trials.killed(UPGRADE, **often):
         trials.again(DOWNGRADE)
         state = State.of(project)

@@ -16,7 +16,7 @@ import pytest
 from pymysql.cursors import DictCursor
 from sqlalchemy import make_url
 
-from shardctl.dialects import Lag, open_database
+from shardctl.dialects import Database, Lag, open_database
 from shardctl.errors import ConfigError, Refused, StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
@@ -51,6 +51,11 @@ def having(project: Project) -> list[str]:
 # -- two servers of our own ----------------------------------------------------------------------
 
 
+def reached(own: Own) -> Database:
+    """A server, by a database that every one has."""
+    return open_database(make_url(own.server.url).set(database="mysql"))
+
+
 @dataclass(frozen=True)
 class Pair:
     """A primary and its replica."""
@@ -72,7 +77,7 @@ class Pair:
 
     def lag(self) -> float | None:
         """In seconds; None as long as the replica has not got what was written before."""
-        primary, replica = (open_database(own.server.url) for own in (self.primary, self.replica))
+        primary, replica = map(reached, (self.primary, self.replica))
         with primary.connect() as one, replica.connect() as other:
             written = primary.dialect.written(one)
             assert written
@@ -106,7 +111,7 @@ class Pair:
         else:
             self.on_replica(f"CHANGE MASTER TO {said.format('MASTER')}", "START REPLICA")
         until(lambda: self.lag() == 0)
-        database = open_database(self.primary.server.url)
+        database = reached(self.primary)
         with database.connect() as connection:
             until(lambda: database.dialect.replica_hosts(connection))
 
@@ -262,7 +267,7 @@ def test_of_several_sources_the_one_that_is_farthest_behind_counts(pair: Pair) -
 
 
 def test_what_a_replica_has_not_got_yet_is_not_taken_for_done(pair: Pair) -> None:
-    primary = open_database(pair.primary.server.url)
+    primary = reached(pair.primary)
     with ExitStack() as connections, primary.connect() as connection:
         replica = Replica.reached(pair.replica.server.url, primary, connections)
         written = primary.dialect.written(connection)

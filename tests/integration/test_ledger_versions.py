@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect
 from shardctl import ledger, lock
 from shardctl.dialects import Database, open_database
 from shardctl.errors import LockHeld, Refused
-from shardctl.ledger import schema
+from shardctl.ledger import creation, schema
 from shardctl.lock.process import Process
 from shardctl.structure import Structure
 
@@ -204,6 +204,6 @@ def test_what_knows_the_fourth_version_only_refuses_it_from_then_on(
     database: Database, fourth: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.ensure(fourth, database.dialect)
-    monkeypatch.setattr(schema, "VERSION", 4)
+    monkeypatch.setattr(creation, "VERSION", 4)
     with pytest.raises(Refused, match="knows versions up to 4"):
         ledger.rows_of(fourth, "r1", "up")

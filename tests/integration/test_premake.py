@@ -31,8 +31,8 @@ def made(result: object) -> list[str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    project = Project.make(tmp_path / "project", url, "[families.t_order]\npremake = 2")
+def project(tmp_path: Path, flow_url: str) -> Project:
+    project = Project.make(tmp_path / "project", flow_url, "[families.t_order]\npremake = 2")
     project.sql(*orders("t_order"))
     return project
 

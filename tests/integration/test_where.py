@@ -26,9 +26,9 @@ time = "create_time"
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A family of two months, and one order in February."""
-    project = Project.make(tmp_path / "project", url, FAMILY)
+    project = Project.make(tmp_path / "project", flow_url, FAMILY)
     for table in ("t_order", "t_order_202601", "t_order_202602"):
         project.sql(ORDERS.format(table=table, comment_id=""))
     project.sql(

@@ -240,7 +240,7 @@ def test_interrupted_at_any_statement_it_says_so_and_goes_on_next_time(
     codes = []
     # Each run comes a little further than the one before, until one is through. On SQLite none
     # ends in a SELECT: this process would hold the file, and wait five seconds for itself.
-    for at in itertools.count(5, 21):
+    for at in itertools.count(5, 23):
         with interrupted(at, sent=sent):
             code, err = ended(monkeypatch, capsys, project, "upgrade")
         codes.append(code)
