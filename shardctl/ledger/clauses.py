@@ -113,7 +113,8 @@ class Clauses(Fenced):
                 | statements.numbered(new)
                 | {"new_how": how, "new_seconds": seconds, "new_rows": rows}
             )
-            done |= {"new_token": self.token, "new_statement": statement}
+            done |= {"new_token": self.token, "new_connection_id": None}
+            done["new_statement"] = statement
             self._send(connection, statements.done_at_once(len(new)), done)
 
     def ran_clauses(

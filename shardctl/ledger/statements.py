@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Delete,
     Insert,
     Update,
@@ -71,19 +72,11 @@ def _held() -> ColumnElement[bool]:
     return exists(select(literal(1)).select_from(schema.lock).where(_ours()))
 
 
-def _inserted(count: int, values: dict[str, ColumnElement[Any]]) -> Insert:
-    key = {
-        "revision": bindparam("of_revision", type_=schema.clause.c.revision.type),
-        "direction": bindparam("of_direction", type_=schema.clause.c.direction.type),
-        "table_name": bindparam("of_table", type_=schema.clause.c.table_name.type),
-    }
-    rows = [
-        select(*key.values(), bindparam(f"n{at}", type_=schema.clause.c.n.type), *values.values())
-        .select_from(schema.lock)
-        .where(_ours())
-        for at in range(count)
-    ]
-    return insert(schema.clause).from_select([*key, "n", *values], union_all(*rows))
+def _fenced(rows: Sequence[_Values]) -> CompoundSelect[Any]:
+    """Rows that are there only while the lock is ours."""
+    return union_all(
+        *(select(*row.values()).select_from(schema.lock).where(_ours()) for row in rows)
+    )
 
 
 @cache
@@ -113,12 +106,11 @@ def begin(flavour: str, begun: int, done: int) -> Insert:
             "statement": bindparam(f"q{at}", type_=columns.statement.type),
         }
         rows.append(_row("done_table", f"d{at}", took))
-    selected = [select(*row.values()).select_from(schema.lock).where(_ours()) for row in rows]
     names = list(rows[0])
     if flavour == "sqlite":
-        one = sqlite.insert(schema.clause).from_select(names, union_all(*selected))
+        one = sqlite.insert(schema.clause).from_select(names, _fenced(rows))
         return one.on_conflict_do_update(schema.clause.primary_key, set_=_anew(one.excluded))
-    other = mysql.insert(schema.clause).from_select(names, union_all(*selected))
+    other = mysql.insert(schema.clause).from_select(names, _fenced(rows))
     return other.on_duplicate_key_update(_anew(other.inserted))
 
 
@@ -176,18 +168,15 @@ def done(count: int) -> Update:
 def done_at_once(count: int) -> Insert:
     """The same of clauses that had no row."""
     columns = schema.clause.c
-    return _inserted(
-        count,
-        {
-            "how": bindparam("new_how", type_=columns.how.type),
-            "token": bindparam("new_token", type_=columns.token.type),
-            "begun_at": utc_now(),
-            "done_at": utc_now(),
-            "seconds": bindparam("new_seconds", type_=columns.seconds.type),
-            "row_count": bindparam("new_rows", type_=columns.row_count.type),
-            "statement": bindparam("new_statement", type_=columns.statement.type),
-        },
-    )
+    values = {
+        "how": bindparam("new_how", type_=columns.how.type),
+        "done_at": utc_now(),
+        "seconds": bindparam("new_seconds", type_=columns.seconds.type),
+        "row_count": bindparam("new_rows", type_=columns.row_count.type),
+        "statement": bindparam("new_statement", type_=columns.statement.type),
+    }
+    rows = [_row("of_table", f"n{at}", values) for at in range(count)]
+    return insert(schema.clause).from_select(list(rows[0]), _fenced(rows))
 
 
 @cache
