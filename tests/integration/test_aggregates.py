@@ -104,7 +104,7 @@ def rows(month: Month, chance: random.Random, coins: int) -> Iterator[Given]:
             "name": chance.choice(NAMES),
             "note": None if month in MONTHS[2:4] else chance.choice((None, -1, 2)),
             "score": chance.choice((None, 0.5, -2.0)),
-            "paid_at": chance.choice((None, datetime(2021, 2, 3, 4, number))),  # noqa: DTZ001
+            "paid_at": chance.choice((None, datetime(2021, 2, 3, 4, number))),  # noqa: DTZ001  as DATETIME has it
             "opened": chance.choice((None, datetime(2021, 2, 3 + number, tzinfo=UTC).date())),
             "create_time": at - timedelta(seconds=3) if number < 2 else at,
             "room_id": ROOM if month in WITHOUT_ROOM else chance.choice((ROOM, 1, 9)),

@@ -368,7 +368,7 @@ def test_a_family_without_a_time_column_is_read_by_its_ids_and_has_no_bounds(
 ) -> None:
     table = orders(replace(FAMILY, time=""))
     made(table, engine)
-    plain = datetime(2020, 1, 1)  # noqa: DTZ001
+    plain = datetime(2020, 1, 1)  # noqa: DTZ001  as DATETIME has it
     rows = [order(n, at(m, n)) for m in (JANUARY, FEBRUARY) for n in (1, 2)]
     store(engine, table, *(row | {"create_time": plain} for row in rows))
     t = table.declared.c

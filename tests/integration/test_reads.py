@@ -45,7 +45,7 @@ ROOM = (
     Column("opened", DateTime, nullable=False, server_default="2020-01-02 03:04:05"),
     Column("note", String(20)),
 )
-STAND_INS = (7, "O'Neil 100% \\", False, datetime(2020, 1, 2, 3, 4, 5), None)  # noqa: DTZ001
+STAND_INS = (7, "O'Neil 100% \\", False, datetime(2020, 1, 2, 3, 4, 5), None)  # noqa: DTZ001  as DATETIME has it
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_a_range_touches_its_months_and_the_neighbours_that_skew_reaches(engine:
 def test_a_naive_bound_is_refused(engine: Engine) -> None:
     made(table := orders(), engine)
     with pytest.raises(InvalidMonth, match="no time zone"):
-        months(engine, table, datetime(2020, 1, 1), None)  # noqa: DTZ001
+        months(engine, table, datetime(2020, 1, 1), None)  # noqa: DTZ001  that is the point
 
 
 def test_a_month_without_a_table_is_an_error_or_left_out_as_said(engine: Engine) -> None:
