@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select
 from sqlalchemy.exc import DBAPIError
 
+from shardctl.dialects.bind import connected
 from shardctl.dialects.mysql import errors as mysql
 from shardctl.errors import ConfigError, CursorMonthGone, QueryRefused
 from shardctl.month import Month
@@ -20,7 +21,7 @@ from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen, Sight
 from shardctl.reads.span import AGAIN, Instant, Missing, find
 from shardctl.reads.steady import steady
-from shardctl.tables import MonthlyModel, MonthlyTable
+from shardctl.tables import MonthlyModel, MonthlyTable, tables_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,46 +99,32 @@ def page(
         InvalidMonth: `since` or `until` is naive, or beyond the calendar.
         ConfigError: an argument is none of those above.
     """
-    if isinstance(bind, Engine):
-        with bind.connect() as connection:
-            return page(
-                connection,
-                select,
-                table,
-                since=since,
-                until=until,
-                size=size,
-                after=after,
-                missing=missing,
-                lacking=lacking,
-                keep=keep,
-                key=key,
-            )
     if size < 1:
         raise ConfigError(f"size={size}: a page has one row at least")
-    tables = table if isinstance(table, MonthlyTable) else table.monthly_table()
+    tables = tables_of(table)
     plan, values = tables.held(Plans).prepared(select)
     digest = plan.digest(bind, values)
     position = None if after is None else decode(after, digest, len(plan.orders), key)
 
-    def read() -> tuple[Page, Seen, Collection[Month]]:
-        seen, span = find(tables, bind, since, until, missing)
+    def read(connection: Connection) -> tuple[Page, Seen, Collection[Month]]:
+        seen, span = find(tables, connection, since, until, missing)
         if plan.minds_collations(seen, span) and monotonic() - seen.at > AGAIN:
-            tables.held(Sight).again(bind)
-            seen, span = find(tables, bind, since, until, missing)
+            tables.held(Sight).again(connection)
+            seen, span = find(tables, connection, since, until, missing)
         refuse_unknown(tables.family, seen, plan.query.names, lacking)
         if position and position.month not in seen.columns:
             raise CursorMonthGone(
                 f"{tables.family.table_name(position.month)}, where the cursor's row was, is gone: "
                 "begin at the first page"
             )
-        reading = Reading(plan, bind, seen, span, lacking, values, keep)
+        reading = Reading(plan, connection, seen, span, lacking, values, keep)
         rows, has_next, end = reading.rows(position, size)
         cursor = after if end is None else encode(end, digest, key)
         return Page(rows, has_next, cursor), seen, reading.doubtful
 
     try:
-        return steady(tables, bind, read)
+        with connected(bind) as connection:
+            return steady(tables, connection, lambda: read(connection))
     except DBAPIError as error:
         if not mysql.is_collation_mix(error):
             raise

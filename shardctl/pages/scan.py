@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from operator import length_hint
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, Select
 
+from shardctl.dialects.bind import connected
 from shardctl.errors import ConfigError, CursorMonthGone, QueryRefused
 from shardctl.month import Month
 from shardctl.pages.cursor import Position, decode, encode
@@ -20,7 +20,7 @@ from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen
 from shardctl.reads.span import Instant, Missing, find
 from shardctl.reads.steady import steady
-from shardctl.tables import MonthlyModel, MonthlyTable
+from shardctl.tables import MonthlyModel, MonthlyTable, tables_of
 from shardctl.tables.declared import named
 
 CHUNK: Final = 2000
@@ -70,7 +70,7 @@ def scan(
     """
     if chunk < 1:
         raise ConfigError(f"chunk={chunk}: a chunk has one row at least")
-    tables = table if isinstance(table, MonthlyTable) else table.monthly_table()
+    tables = tables_of(table)
     plan, values = tables.held(_Plans).prepared(select)
     query = _Query(bind, tables, plan, values, since, until, missing, lacking, chunk)
     digest = f"scan {plan.digest(bind, values)}"
@@ -108,8 +108,7 @@ class _Query:
             begin: the other; None for the first of all.
             after: the place after which rows come, in its month.
         """
-        bind = self.bind
-        with bind.connect() if isinstance(bind, Engine) else nullcontext(bind) as connection:
+        with connected(self.bind) as connection:
             return steady(self.table, connection, lambda: self._read(connection, begin, after))
 
     def _read(

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select
 
+from shardctl.dialects.bind import connected
 from shardctl.errors import ConfigError, MonthMissing
 from shardctl.month import Month, spans
 from shardctl.reads.keys import Places
@@ -16,7 +17,7 @@ from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen, Sight
 from shardctl.reads.span import Missing
 from shardctl.reads.steady import steady
-from shardctl.tables import MonthlyModel, MonthlyTable
+from shardctl.tables import MonthlyModel, MonthlyTable, tables_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +88,30 @@ def get_many(
         ColumnMissing: a month lacks a column, and nothing can stand for it.
         ConfigError: an argument is none of those above.
     """
-    if isinstance(bind, Engine):
-        with bind.connect() as connection:
-            return get_many(
-                connection, ids, table, select, months=months, missing=missing, lacking=lacking
-            )
     if missing not in ("error", "skip"):
         raise ConfigError(f"missing={missing!r}: give 'error' or 'skip'")
-    tables = table if isinstance(table, MonthlyTable) else table.monthly_table()
+    tables = tables_of(table)
     lookups = tables.held(Lookups)
     lookup, values = lookups.of(select)
     given = tuple(ids)
     keys, places = lookups.keys.places(given, months)
 
-    def read() -> tuple[Mapping[Any, Row[Any]], Seen, Collection[Month]]:
-        seen, there = _there(tables, bind, places, missing)
+    def read(connection: Connection) -> tuple[Mapping[Any, Row[Any]], Seen, Collection[Month]]:
+        seen, there = _there(tables, connection, places, missing)
         refuse_unknown(tables.family, seen, lookup.query.names, lacking)
-        together = None if months is not None else lookup.find_together(bind, there, values, seen)
+        together = (
+            None if months is not None else lookup.find_together(connection, there, values, seen)
+        )
         if together is not None:
             return together, seen, ()
         found: dict[Any, Row[Any]] = {}
         for month, those in there.items():
             if wanted := [key for key in those if key not in found]:
-                found |= lookup.find(bind, month, wanted, values, seen, lacking)
+                found |= lookup.find(connection, month, wanted, values, seen, lacking)
         return found, seen, [month for month in there if seen.lacking(month, lookup.query.names)]
 
-    found = steady(tables, bind, read)
+    with connected(bind) as connection:
+        found = steady(tables, connection, lambda: read(connection))
     rows = tuple([found.get(key) for key in keys])
     return Found(rows, tuple([id for id, row in zip(given, rows, strict=True) if row is None]))
 

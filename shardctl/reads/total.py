@@ -17,6 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from shardctl.dialects.bind import connected
 from shardctl.month import Month
 from shardctl.reads.move import Prepared
 from shardctl.reads.parts import Parts
@@ -24,7 +25,7 @@ from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen
 from shardctl.reads.span import Instant, Missing, Shape, conditions, find
 from shardctl.reads.steady import steady
-from shardctl.tables import MonthlyModel, MonthlyTable
+from shardctl.tables import MonthlyModel, MonthlyTable, tables_of
 from shardctl.tables.declared import named
 from shardctl.tables.recent import Recent
 
@@ -68,30 +69,20 @@ def total(
         InvalidMonth: `since` or `until` is naive, or beyond the calendar.
         ConfigError: an argument is none of those above.
     """
-    if isinstance(bind, Engine):
-        with bind.connect() as connection:
-            return total(
-                connection,
-                select,
-                table,
-                since=since,
-                until=until,
-                missing=missing,
-                lacking=lacking,
-            )
-    tables = table if isinstance(table, MonthlyTable) else table.monthly_table()
+    tables = tables_of(table)
     plan, values = tables.held(_Plans).prepared(select)
     plan.parts.refuse_unlike(values)
 
-    def read() -> tuple[Sequence[Row[Any]], Seen, Collection[Month]]:
-        seen, span = find(tables, bind, since, until, missing)
+    def read(connection: Connection) -> tuple[Sequence[Row[Any]], Seen, Collection[Month]]:
+        seen, span = find(tables, connection, since, until, missing)
         refuse_unknown(tables.family, seen, plan.names, lacking)
         shapes = tuple([span.shape_of(month) for month in span.months])
         statement = plan.statement(seen, span.months, shapes, lacking)
-        rows = bind.execute(statement, {**values, **span.values(shapes)}).all()
+        rows = connection.execute(statement, {**values, **span.values(shapes)}).all()
         return rows, seen, [month for month in span.months if seen.lacking(month, plan.names)]
 
-    return steady(tables, bind, read)
+    with connected(bind) as connection:
+        return steady(tables, connection, lambda: read(connection))
 
 
 class _Plans:

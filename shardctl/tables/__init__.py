@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shardctl.tables.instant import InstantType
-from shardctl.tables.model import MonthlyModel
+from shardctl.tables.model import MonthlyModel, tables_of
 from shardctl.tables.relation import relationship
 from shardctl.tables.table import MonthlyTable
 
-__all__ = ["InstantType", "MonthlyModel", "MonthlyTable", "relationship"]
+__all__ = ["InstantType", "MonthlyModel", "MonthlyTable", "relationship", "tables_of"]

@@ -92,3 +92,8 @@ class MonthlyModel:
     def monthly_table(cls) -> MonthlyTable[Table]:
         """The tables of the months, for Core."""
         return cls.__months__.tables
+
+
+def tables_of(given: MonthlyTable[Any] | type[MonthlyModel]) -> MonthlyTable[Any]:
+    """A family's tables, which are given themselves or as its model."""
+    return given if isinstance(given, MonthlyTable) else given.monthly_table()
