@@ -117,6 +117,11 @@ class Algorithm:
         return self.name + lock + (", rebuild" if self.rebuilds and self.name != "COPY" else "")
 
     @property
+    def instant(self) -> bool:
+        """Whether no more than metadata is changed, in a moment, however big the table is."""
+        return self.name == "INSTANT"
+
+    @property
     def demand(self) -> str:
         """The words of ALTER TABLE by which it is carried out in this way or not at all."""
         return f"ALGORITHM={self.name}" + (f", LOCK={self.lock}" if self.lock else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
     Connection,
@@ -35,6 +36,12 @@ class Sent:
     statement: str | None = None
 
 
+Done: TypeAlias = Mapping[str, Sequence[Sent]]
+"""By table, what has taken effect there."""
+
+NOTHING: Final[Done] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Clauses(Fenced):
     """Writes of one lease to the rows of clauses.
@@ -51,34 +58,36 @@ class Clauses(Fenced):
         revision: str,
         direction: Direction,
         numbers: Collection[int],
-        table: str,
-        *,
+        *tables: str,
         token: str | None = None,
         connection_id: int | None = None,
-        done: Collection[Sent] = (),
-        done_table: str = "",
+        done: Done = NOTHING,
     ) -> None:
-        """Record that DDL clauses are about to be sent to a table.
+        """Record that DDL clauses are about to be sent to tables, to each of them the same.
 
-        Rows that are there already are begun anew.
+        Rows that are there already are begun anew. All is written at once: `done`, too.
 
         Args:
             token: what the session that sends it has claimed; the lease's unless given.
             connection_id: that session's id, where the server has such.
-            done: what the same session has begun on another table, and has taken effect.
-            done_table: that table.
+            done: what the same session has begun on other tables, and has taken effect.
         """
-        took = _took(done)
-        values = {
+        begun = [(table, number) for table in tables for number in numbers]
+        took = [(table, *each) for table, sent in done.items() for each in _took(sent)]
+        if not begun and not took:
+            return
+        values: dict[str, Any] = {
+            "of_revision": revision,
+            "of_direction": direction,
             "new_token": token or self.token,
             "new_connection_id": connection_id,
             "new_how": "ran",
-            "done_table": done_table,
-            **{f"d{at}": number for at, number in enumerate(took)},
         }
-        of = statements.key(revision, direction, table) | statements.numbered(numbers)
-        turn = statements.begin(self.dialect.name, len(numbers), len(took))
-        self._send(connection, turn, of | values | statements.took(list(took.values())))
+        for at, (table, number) in enumerate(begun):
+            values |= {f"t{at}": table, f"n{at}": number}
+        for at, (table, number, seconds, statement) in enumerate(took):
+            values |= {f"dt{at}": table, f"d{at}": number, f"s{at}": seconds, f"q{at}": statement}
+        self._send(connection, statements.begin(self.dialect.name, len(begun), len(took)), values)
 
     def done_clauses(
         self,
@@ -103,38 +112,19 @@ class Clauses(Fenced):
         """
         of = statements.key(revision, direction, table)
         there, new = self._sorted(connection, of, numbers)
+        values = of | {
+            "new_how": how,
+            "new_seconds": seconds,
+            "new_rows": rows,
+            "new_statement": statement,
+        }
         if there:
-            took = statements.took([(seconds, statement)] * len(there))
-            done = of | statements.numbered(there) | took | {"new_how": how, "new_rows": rows}
-            self._send(connection, statements.done(len(there)), done)
+            those = values | statements.numbered(there)
+            self._send(connection, statements.done(len(there)), those)
         if new:
-            done = (
-                of
-                | statements.numbered(new)
-                | {"new_how": how, "new_seconds": seconds, "new_rows": rows}
-            )
-            done |= {"new_token": self.token, "new_connection_id": None}
-            done["new_statement"] = statement
-            self._send(connection, statements.done_at_once(len(new)), done)
-
-    def ran_clauses(
-        self,
-        connection: Connection,
-        revision: str,
-        direction: Direction,
-        sent: Sequence[Sent],
-        table: str,
-    ) -> None:
-        """Record that clauses which were begun on a table have taken effect, in one write."""
-        if took := _took(sent):
-            of = (
-                statements.key(revision, direction, table)
-                | statements.numbered(took)
-                | statements.took(list(took.values()))
-            )
-            self._send(
-                connection, statements.done(len(took)), of | {"new_how": "ran", "new_rows": None}
-            )
+            others = values | statements.numbered(new)
+            others |= {"new_token": self.token, "new_connection_id": None}
+            self._send(connection, statements.done_at_once(len(new)), others)
 
     def unsent_clauses(
         self,
@@ -195,6 +185,6 @@ class Clauses(Fenced):
             self._held(connection)
 
 
-def _took(sent: Collection[Sent]) -> dict[int, tuple[float | None, str | None]]:
-    """By clause, how long its statement took, and the statement."""
-    return {number: (each.seconds, each.statement) for each in sent for number in each.numbers}
+def _took(sent: Collection[Sent]) -> list[tuple[int, float | None, str | None]]:
+    """Each clause, how long its statement took, and the statement."""
+    return [(number, each.seconds, each.statement) for each in sent for number in each.numbers]

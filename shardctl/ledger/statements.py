@@ -1,6 +1,6 @@
 """The statements that write rows of clauses, each for so many clauses, built once.
 
-There are two for each month, and building one takes longer than MySQL takes to carry it out.
+There may be one for each month, and building it takes longer than MySQL takes to carry it out.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Delete,
     Insert,
+    Select,
     Update,
     bindparam,
     case,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    true,
     union_all,
     update,
 )
@@ -45,14 +46,6 @@ def numbered(numbers: Collection[int]) -> dict[str, Any]:
     return {f"n{at}": number for at, number in enumerate(numbers)}
 
 
-def took(each: Sequence[tuple[float | None, str | None]]) -> dict[str, Any]:
-    """For each clause how long its statement took, and the statement."""
-    found: dict[str, Any] = {}
-    for at, (seconds, statement) in enumerate(each):
-        found |= {f"s{at}": seconds, f"q{at}": statement}
-    return found
-
-
 def _which(count: int) -> ColumnElement[bool]:
     clause = schema.clause.c
     return (
@@ -72,13 +65,6 @@ def _held() -> ColumnElement[bool]:
     return exists(select(literal(1)).select_from(schema.lock).where(_ours()))
 
 
-def _fenced(rows: Sequence[_Values]) -> CompoundSelect[Any]:
-    """Rows that are there only while the lock is ours."""
-    return union_all(
-        *(select(*row.values()).select_from(schema.lock).where(_ours()) for row in rows)
-    )
-
-
 @cache
 def known(count: int) -> Any:
     """Which of them have a row."""
@@ -89,44 +75,49 @@ def known(count: int) -> Any:
 def begin(flavour: str, begun: int, done: int) -> Insert:
     """Rows of clauses that are about to be sent; and of others that have taken effect.
 
-    Both in one statement and one commit, as a session turns from one table to the next.
+    Both in one statement and one commit, as a session turns from some tables to the next.
 
     Args:
         flavour: the dialect's name.
-        done: how many of another table, `done_table`, have: those have rows already.
+        begun: how many rows, each of a table `t0` and a clause `n0`, and so on.
+        done: how many others, of `dt0` and `d0`, have taken effect: those have rows already.
     """
     columns = schema.clause.c
-    nothing = {"how": null(), "done_at": null(), "seconds": null(), "statement": null()}
-    rows = [_row("of_table", f"n{at}", nothing) for at in range(begun)]
+    nothing = (null(), null(), null(), null())
+    rows: list[tuple[Any, ...]] = [(f"t{at}", f"n{at}", *nothing) for at in range(begun)]
     for at in range(done):
-        took = {
-            "how": bindparam("new_how", type_=columns.how.type),
-            "done_at": utc_now(),
-            "seconds": bindparam(f"s{at}", type_=columns.seconds.type),
-            "statement": bindparam(f"q{at}", type_=columns.statement.type),
-        }
-        rows.append(_row("done_table", f"d{at}", took))
-    names = list(rows[0])
+        seconds = bindparam(f"s{at}", type_=columns.seconds.type)
+        statement = bindparam(f"q{at}", type_=columns.statement.type)
+        rows.append((f"dt{at}", f"d{at}", bindparam("new_how"), utc_now(), seconds, statement))
+    names = ("table_name", "n", "how", "done_at", "seconds", "statement")
+    given = union_all(*(_given(names, row) for row in rows)).subquery("given")
+    values = {**_of_session(), **{name: given.c[name] for name in names}}
+    each = select(*values.values()).select_from(given.join(schema.lock, true()))
+    fenced = each.where(_ours())  # SQLite takes ON CONFLICT behind a WHERE alone
     if flavour == "sqlite":
-        one = sqlite.insert(schema.clause).from_select(names, _fenced(rows))
+        one = sqlite.insert(schema.clause).from_select(list(values), fenced)
         return one.on_conflict_do_update(schema.clause.primary_key, set_=_anew(one.excluded))
-    other = mysql.insert(schema.clause).from_select(names, _fenced(rows))
+    other = mysql.insert(schema.clause).from_select(list(values), fenced)
     return other.on_duplicate_key_update(_anew(other.inserted))
 
 
-def _row(table: str, n: str, values: _Values) -> _Values:
-    """A row of a session's; `table` and `n` name what its key is bound to."""
+def _given(names: Sequence[str], row: Sequence[Any]) -> Select[Any]:
+    table, n, *rest = row
+    values = (bindparam(table), bindparam(n), *rest)
+    return select(*(value.label(name) for name, value in zip(names, values, strict=True)))
+
+
+def _of_session() -> _Values:
+    """What all rows of a session's have in common."""
     columns = schema.clause.c
     bound = {
         "revision": "of_revision",
         "direction": "of_direction",
-        "table_name": table,
-        "n": n,
         "token": "new_token",
         "connection_id": "new_connection_id",
     }
-    key = {name: bindparam(by, type_=columns[name].type) for name, by in bound.items()}
-    return {**key, "begun_at": utc_now(), **values}
+    same = {name: bindparam(by, type_=columns[name].type) for name, by in bound.items()}
+    return {**same, "begun_at": utc_now()}
 
 
 def _anew(given: Any) -> _Values:
@@ -141,24 +132,15 @@ def _anew(given: Any) -> _Values:
 @cache
 def done(count: int) -> Update:
     """They have taken effect."""
-    columns = schema.clause.c
-
-    def each(prefix: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        values = [
-            (columns.n == bindparam(f"n{at}"), bindparam(f"{prefix}{at}", type_=column.type))
-            for at in range(count)
-        ]
-        return case(*values)
-
     return (
         update(schema.clause)
         .where(_which(count), _held())
         .values(
             how=bindparam("new_how"),
             done_at=utc_now(),
-            seconds=each("s", columns.seconds),
+            seconds=bindparam("new_seconds"),
             row_count=bindparam("new_rows"),
-            statement=each("q", columns.statement),
+            statement=bindparam("new_statement"),
             words=null(),
         )
     )
@@ -169,14 +151,20 @@ def done_at_once(count: int) -> Insert:
     """The same of clauses that had no row."""
     columns = schema.clause.c
     values = {
+        **_of_session(),
+        "table_name": bindparam("of_table", type_=columns.table_name.type),
         "how": bindparam("new_how", type_=columns.how.type),
         "done_at": utc_now(),
         "seconds": bindparam("new_seconds", type_=columns.seconds.type),
         "row_count": bindparam("new_rows", type_=columns.row_count.type),
         "statement": bindparam("new_statement", type_=columns.statement.type),
     }
-    rows = [_row("of_table", f"n{at}", values) for at in range(count)]
-    return insert(schema.clause).from_select(list(rows[0]), _fenced(rows))
+    numbers = (bindparam(f"n{at}", type_=columns.n.type) for at in range(count))
+    fenced = (
+        select(*values.values(), number).select_from(schema.lock).where(_ours())
+        for number in numbers
+    )
+    return insert(schema.clause).from_select([*values, "n"], union_all(*fenced))
 
 
 @cache

@@ -188,15 +188,18 @@ class Ledger(Verdicts):
         Args:
             months: the table, its family and its month, of each.
         """
-        values = {"revision": revision, "origin": "found"}
-        rows = [
-            {"table_name": table, "family": family, "month": f"{month:%Y%m}", **values}
-            for table, family, month in months
-        ]
-        if rows:
-            with self.dialect.transaction(connection):
-                self._held(connection, shared=True)
-                connection.execute(insert(schema.month).values(registered_at=utc_now()), rows)
+        if not months:
+            return
+        with self.dialect.transaction(connection):
+            self._held(connection, shared=True)
+            # As a value, since PyMySQL sends rows together only where all of them is values.
+            now = connection.scalar(select(utc_now()))
+            values = {"revision": revision, "origin": "found", "registered_at": now}
+            rows = [
+                {"table_name": table, "family": family, "month": f"{month:%Y%m}", **values}
+                for table, family, month in months
+            ]
+            connection.execute(insert(schema.month), rows)
 
     def set_revision(
         self, connection: Connection, tables: Collection[str], revision: str | None

@@ -11,7 +11,7 @@ import logging.config
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +183,19 @@ def _plan(
 
 def _include_name(site: Site, given: Any) -> Callable[..., bool]:
     """For autogenerate: the templates stand for their families, months never show up."""
-    names = site.database.dialect.table_names(site.connection)
-    hidden = {name for name in names if name.startswith("shardctl_")}
-    for roster in rosters(site.families, names).values():
-        hidden |= {member.table for member in roster.months}
-        hidden |= {lookalike.table for lookalike in roster.lookalikes}
+
+    @cache
+    def hidden() -> frozenset[str]:
+        """Read when it is asked for: most commands compare nothing."""
+        names = site.database.dialect.table_names(site.connection)
+        found = {name for name in names if name.startswith("shardctl_")}
+        for roster in rosters(site.families, names).values():
+            found |= {member.table for member in roster.months}
+            found |= {lookalike.table for lookalike in roster.lookalikes}
+        return frozenset(found)
 
     def include(name: str | None, type_: str, parents: Any) -> bool:
-        if type_ == "table" and name in hidden:
+        if type_ == "table" and name in hidden():
             return False
         return given is None or bool(given(name, type_, parents))
 

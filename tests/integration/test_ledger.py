@@ -260,8 +260,7 @@ def test_one_tables_end_is_recorded_together_with_the_next_ones_beginning(
         second,
         token="x",
         connection_id=7,
-        done=[Sent((0, 1), 1.5, "ALTER TABLE")],
-        done_table=first,
+        done={first: [Sent((0, 1), 1.5, "ALTER TABLE")]},
     )
     rows = ledger.rows_of(connection, "r1", "up")
     for n in (0, 1):
@@ -376,7 +375,7 @@ WRITES: dict[str, Callable[[Ledger, Connection], object]] = {
     "abandon": lambda w, c: w.abandon(c, "r1", "up"),
     "begin_clauses": lambda w, c: w.begin_clauses(c, "r1", "up", [0, 5], "t_order_202601"),
     "begin_clauses, next": lambda w, c: w.begin_clauses(
-        c, "r1", "up", [0], "t_a", done=[Sent((0,))], done_table="t_order_202601"
+        c, "r1", "up", [0], "t_a", "t_b", done={"t_order_202601": [Sent((0,))]}
     ),
     "done_clauses": lambda w, c: w.done_clauses(c, "r1", "up", [0], "t_order_202601", how="ran"),
     "done_clauses, new": lambda w, c: w.done_clauses(c, "r1", "up", [7], "t_a", how="found"),

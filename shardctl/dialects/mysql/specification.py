@@ -7,6 +7,7 @@ with DROP INDEX). A statement of any other form stays what it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from shardctl.clause import Param, Part, TableName
 from shardctl.dialects.mysql.tokens import Token, tokens
@@ -50,12 +51,16 @@ def demands(specification: str) -> bool:
     return False
 
 
-def _words(text: str) -> list[Token]:
-    """The tokens without blanks; none where the text cannot be read."""
+@lru_cache(maxsize=256)
+def _words(text: str) -> tuple[Token, ...]:
+    """The tokens without blanks; none where the text cannot be read.
+
+    Kept: all months of a family get the same words.
+    """
     try:
-        return [token for token in tokens(text) if token.kind != "blank"]
+        return tuple(token for token in tokens(text) if token.kind != "blank")
     except ValueError:
-        return []
+        return ()
 
 
 def _without_blank(rest: Sequence[Part]) -> tuple[Part, ...]:

@@ -88,6 +88,17 @@ def details(structure: Structure | None) -> Details:
     return found
 
 
+def details_of(structures: Mapping[str, Structure | None]) -> dict[str, Details]:
+    """The details of tables, by their names; those that look alike share one value."""
+    known: dict[int, Details] = {}  # by the identity of a structure, which alike ones mostly share
+    shared: dict[Details, Details] = {}
+    for structure in structures.values():
+        if id(structure) not in known:
+            own = details(structure)
+            known[id(structure)] = shared.setdefault(own, own)
+    return {table: known[id(structure)] for table, structure in structures.items()}
+
+
 def locate(lesson: Lesson, table: str, live: Details, recorded: Collection[int]) -> frozenset[int]:
     """The numbers of the clauses that a table has had already.
 

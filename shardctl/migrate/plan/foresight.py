@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from shardctl.catalog import Member
 from shardctl.clause import Clause
 from shardctl.ledger import ClauseRow, rows_of
-from shardctl.migrate.learn.locate import Details, Lesson, details, projected
+from shardctl.migrate.learn.locate import Details, Lesson, details_of, projected
 from shardctl.migrate.learn.steps import Steps, stretches
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.run.looks import Look
@@ -106,15 +106,10 @@ class Foresight:
     def _look(self, members: Collection[Member]) -> None:
         unknown = [member for member in members if member.table not in self.known]
         read, seen = time.monotonic(), self.site.look(unknown)
-        self.looks |= {member.table: (read, seen.get(member.table)) for member in unknown}
-        found: dict[int, Details] = {}  # by the identity of a structure, which alike ones share
-        shared: dict[Details, Details] = {}
-        for member in unknown:
-            structure = self.seen[member] = seen.get(member.table)
-            if id(structure) not in found:
-                own = details(structure)
-                found[id(structure)] = shared.setdefault(own, own)
-            self.known[member.table] = found[id(structure)]
+        self.seen |= {member: seen.get(member.table) for member in unknown}
+        found = details_of({member.table: seen.get(member.table) for member in unknown})
+        self.looks |= {table: (read, live) for table, live in found.items()}
+        self.known |= found
 
     def steps(self, work: Work, steps: Steps) -> tuple[Step, ...]:
         """The steps in which a table will get the work of the revision that was foreseen last."""

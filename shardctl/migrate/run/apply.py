@@ -15,7 +15,7 @@ from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
 from shardctl.migrate.course import Course
-from shardctl.migrate.learn.locate import Lesson, details
+from shardctl.migrate.learn.locate import Lesson, details_of
 from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.long_wait import Sizes
@@ -78,12 +78,15 @@ class Application:
             LockLost: another run took over.
         """
         begun = time.monotonic()
-        self.site.report(Started(str(self.revision), len(self._tables())))
+        found = {table: self._members(table) for table, _ in segments(self.clauses)}
+        tables = {member.table for members in found.values() for member in members}
+        self.site.report(Started(str(self.revision), len(tables)))
         works: list[Work] = []
         # A second pass meets the months that were born during the first.
         for _ in range(2):
             for table, numbers in segments(self.clauses):
-                done, waiting = self._segment(table, numbers)
+                members = found.pop(table, None) or self._members(table)
+                done, waiting = self._segment(table, numbers, members)
                 works += done
                 if waiting:
                     return self._paused(works, waiting)
@@ -97,13 +100,14 @@ class Application:
         self.site.report(Finished(str(self.revision), time.monotonic() - begun))
         return outcome_of(self.revision, self.shown, works)
 
-    def _segment(self, table: str, numbers: Sequence[int]) -> tuple[list[Work], tuple[Member, ...]]:
+    def _segment(
+        self, table: str, numbers: Sequence[int], members: Sequence[Member]
+    ) -> tuple[list[Work], tuple[Member, ...]]:
         """Bring all tables through a segment, wave by wave; and which are to wait.
 
         A month that stays locked has a second turn after all others. The next segment may rely
         on this one, on every month: it waits until all are through.
         """
-        members = self._members(table)
         meant = [member for member in members if self._is_meant(member)]
         turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
@@ -115,7 +119,7 @@ class Application:
                 turn = partial(turns.take, False)
                 if not wave.fails_fast or self.course.failed_only:
                     turn = partial(failures.counted, turn)
-                done = crew.through(wave.members, turn)
+                done = crew.through(wave.members, turn, turns.together)
                 works += done
                 if wave.name == "canary" and done[0].locked and coming:
                     # It has its second turn in the end; another is to go before the others.
@@ -201,19 +205,11 @@ class Application:
         self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
     ) -> list[Work]:
         """What some tables still need of a segment; those that need nothing are left out."""
-        look, lesson = self.site.look(members), self.lessons.get(table)
+        lives, lesson = details_of(self.site.look(members)), self.lessons.get(table)
         works = (
-            work_of(
-                member,
-                numbers,
-                self.clauses,
-                lesson,
-                details(look.get(member.table)),
-                rows,
-                self.confined,
-            )
+            work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
             for member in members
-            if member.table in look
+            if (live := lives.get(member.table))
         )
         return [work for work in works if work.todo]
 
@@ -228,10 +224,6 @@ class Application:
         if self.confined is None:
             return members
         return tuple(member for member in members if member.table in self.confined)
-
-    def _tables(self) -> set[str]:
-        named = {table for table, _ in segments(self.clauses)}
-        return {member.table for table in named for member in self._members(table)}
 
     @property
     def _run(self) -> tuple[str, Direction]:

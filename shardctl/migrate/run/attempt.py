@@ -115,6 +115,7 @@ class Attempts:
                 self.telling(member, carried_out, "run", seconds=seconds)
                 record.accepted += [carried_out] if carried_out.refused else []
                 return
+            sender.settle()  # others are not to wait along to be known as done
             self.gate.interrupt.sleep(pause)
             if not needed():
                 return

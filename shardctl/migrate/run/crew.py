@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
+from itertools import islice
+from typing import Final, TypeAlias
 
 from shardctl.catalog import Member
 from shardctl.migrate.run.send import Sender
 from shardctl.migrate.work import Work
+
+Turn: TypeAlias = Callable[[Sender, Member, Sequence[Member]], Work]
+"""Brings a table through a segment; told, too, which ones the session has taken besides."""
+
+Together: TypeAlias = Callable[[Sequence[Member]], int]
+"""How many of the tables that come next one session is to take at once."""
+
+HANDFUL: Final = 16
+"""So many tables at most: the others are not to wait for a session that has many left."""
+
+
+def _alone(_: Sequence[Member]) -> int:
+    return 1
 
 
 class Crew:
@@ -39,9 +55,12 @@ class Crew:
         self._stack.close()
 
     def through(
-        self, members: Sequence[Member], turn: Callable[[Sender, Member], Work]
+        self, members: Sequence[Member], turn: Turn, together: Together = _alone
     ) -> list[Work]:
         """Give each table its turn, on whichever session is free; what became of them, in order.
+
+        Args:
+            together: how many of the next tables a session is to take at once.
 
         Raises:
             BaseException: what a turn has raised, the first of them; those under way are
@@ -51,13 +70,10 @@ class Crew:
         while len(self._sessions) < size:
             place = len(self._sessions)
             self._sessions.append(self._stack.enter_context(self._join(place)))
-        if size <= 1:
-            try:
-                return [turn(self._sessions[0], member) for member in members]
-            finally:
-                for sender in self._sessions[:size]:
-                    sender.settle()
-        shift = _Shift(members, turn)
+        shift = _Shift(members, turn, together, size)
+        if size == 1:
+            shift.work(self._sessions[0])
+            return shift.done()
         threads = [
             threading.Thread(target=shift.work, args=(sender,), name="shardctl step", daemon=True)
             for sender in self._sessions[:size]
@@ -72,28 +88,33 @@ class Crew:
 class _Shift:
     """Tables that several threads take their turns from."""
 
-    def __init__(self, members: Sequence[Member], turn: Callable[[Sender, Member], Work]) -> None:
-        self._coming = iter(enumerate(members))
+    def __init__(
+        self, members: Sequence[Member], turn: Turn, together: Together, sessions: int
+    ) -> None:
+        self._coming = deque(enumerate(members))
         self._turn = turn
+        self._together = together
+        self._sessions = sessions
         self._works: dict[int, Work] = {}
         self._errors: list[BaseException] = []
         self._lock = threading.Lock()
 
     def work(self, sender: Sender) -> None:
-        """Take one table after another, until there is none or a turn has failed."""
-        for at, member in self._next():
-            self._keeping(partial(self._take, at, member, sender))
-        self._keeping(sender.settle)
+        """Take one table after another, until there is none or a turn has failed.
 
-    def _take(self, at: int, member: Member, sender: Sender) -> None:
-        self._works[at] = self._turn(sender, member)
+        What is raised is raised again in the caller's thread.
+        """
+        for act in (partial(self._work, sender), sender.settle):
+            try:
+                act()
+            except BaseException as error:  # noqa: BLE001
+                self._errors.append(error)
 
-    def _keeping(self, act: Callable[[], None]) -> None:
-        """Do something; what it raises is raised again in the caller's thread."""
-        try:
-            act()
-        except BaseException as error:  # noqa: BLE001
-            self._errors.append(error)
+    def _work(self, sender: Sender) -> None:
+        while taken := self._taken():
+            while taken and not self._errors:
+                at, member = taken.popleft()
+                self._works[at] = self._turn(sender, member, [each for _, each in taken])
 
     def done(self) -> list[Work]:
         """What became of the tables, in order."""
@@ -101,10 +122,11 @@ class _Shift:
             raise self._errors[0]
         return [self._works[at] for at in sorted(self._works)]
 
-    def _next(self) -> Iterator[tuple[int, Member]]:
-        while not self._errors:
-            with self._lock:
-                taken = next(self._coming, None)
-            if taken is None:
-                return
-            yield taken
+    def _taken(self) -> deque[tuple[int, Member]]:
+        """The next tables of a session; none where a turn has failed."""
+        with self._lock:
+            if self._errors or not self._coming:
+                return deque()
+            share = min(HANDFUL, len(self._coming) // (2 * self._sessions))
+            coming = [member for _, member in islice(self._coming, max(share, 1))]
+            return deque(self._coming.popleft() for _ in range(self._together(coming)))

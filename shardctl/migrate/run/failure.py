@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 from shardctl.catalog import Member
 from shardctl.errors import StepFailed
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.run.crew import Turn
 from shardctl.migrate.run.send import Sender
 from shardctl.migrate.work import Revision, Work
 from shardctl.month import Month
@@ -42,16 +43,14 @@ class Failures:
         self._seen: list[MonthFailed] = []
         self._lock = threading.Lock()
 
-    def counted(
-        self, turn: Callable[[Sender, Member], Work], sender: Sender, member: Member
-    ) -> Work:
+    def counted(self, turn: Turn, sender: Sender, member: Member, coming: Sequence[Member]) -> Work:
         """Give a table its turn; one that fails is kept, as long as there are not too many.
 
         Raises:
             StepFailed: there are; all of them are told.
         """
         try:
-            return turn(sender, member)
+            return turn(sender, member, coming)
         except MonthFailed as error:
             if error.lost:
                 raise

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, TypeAlias
 
 from shardctl.catalog import Member
+from shardctl.migrate.learn.locate import Details, details_of
 from shardctl.migrate.site import Site
-from shardctl.structure import Structure
 
-Look: TypeAlias = tuple[float, Structure | None]
-"""When a table was looked at, in monotonic seconds, and how it looked; None: it was not there."""
+Look: TypeAlias = tuple[float, Details]
+"""When a table was looked at, in monotonic seconds, and how it looked; empty: it was not there."""
 
-FRESH: Final = 1.0
+FRESH: Final = 5.0
 """Seconds for which a look holds: what takes longer is looked at anew, lest a change that was
 made by hand meanwhile be missed."""
 
 FEWEST: Final = 16
 MOST: Final = 400
-"""So many tables, at least and at most, are read with one another's queries: twice as many as the
-last time where all of those had their turn while it was fresh, else as many as had."""
+"""So many tables, at least and at most, are read with one another's queries, which take a server
+about as long for few as for many: the most at first, then twice as many as the last time where all
+of those had their turn while it was fresh, else as many as had."""
 
 
 class Looks:
@@ -35,29 +38,36 @@ class Looks:
             seen: how tables looked a moment ago; taken out, as they will look otherwise soon.
         """
         self._site = site
-        self._members = members
-        self._at = {member.table: at for at, member in enumerate(members)}
+        self._left = {member.table: member for member in members}
         self._seen = {m.table: seen.pop(m.table) for m in members if m.table in seen}
         self._turn = threading.Lock()
-        self._size = FEWEST
-        self._used = 0
+        self._size = MOST
+        self._used = MOST
 
-    def of(self, member: Member) -> Structure | None:
-        """How a table looks; None where it is not there. Each look is given once."""
+    def of(self, member: Member) -> Details:
+        """How a table looks. Each look is given once."""
         with self._turn:
-            read, structure = self._seen.pop(member.table, (0.0, None))
-            if time.monotonic() - read > FRESH:
-                structure = self._read(member)
+            live = self._fresh(member)
+            del self._seen[member.table]
+            self._left.pop(member.table, None)
             self._used += 1
-        return structure
+        return live
 
-    def _read(self, member: Member) -> Structure | None:
-        at = self._at.get(member.table)
+    def ahead(self, member: Member) -> Details:
+        """The same, of a table whose turn is still to come."""
+        with self._turn:
+            return self._fresh(member)
+
+    def _fresh(self, member: Member) -> Details:
+        read, live = self._seen.get(member.table, (-math.inf, Details()))
+        if time.monotonic() - read <= FRESH:
+            return live
         self._size = self._next_size()
-        coming = [member] if at is None else self._members[at : at + self._size]
+        coming = {member, *islice(self._left.values(), self._size)}
         read, found = time.monotonic(), self._site.look(coming)
-        self._seen = {each.table: (read, found.get(each.table)) for each in coming}
-        return self._seen.pop(member.table)[1]
+        looks = details_of({each.table: found.get(each.table) for each in coming})
+        self._seen = {table: (read, live) for table, live in looks.items()}
+        return self._seen[member.table][1]
 
     def _next_size(self) -> int:
         """How many to read: more where all that were read had their turn in time, else fewer."""

@@ -32,19 +32,16 @@ class Record:
 
 
 @dataclass(slots=True)
-class Unrecorded:
-    """What has taken effect on one table, and is not recorded yet."""
+class Pending:
+    """What the ledger does not know yet of a session's tables, and what it knows beforehand.
 
-    table: str = ""
-    sent: Sequence[Sent] = ()
+    Attributes:
+        done: by table, what has taken effect and is not recorded.
+        ahead: by table, the clauses that are recorded as begun, and whose turn is still to come.
+    """
 
-    def keep(self, table: str, sent: Sequence[Sent]) -> None:
-        """Take what is to be recorded."""
-        self.table, self.sent = table, sent
-
-    def clear(self) -> None:
-        """It is recorded."""
-        self.keep("", ())
+    done: dict[str, list[Sent]] = field(default_factory=dict)
+    ahead: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,8 @@ class Sender:
 
     Attributes:
         token: the mark of its statements, which begins with the lease's.
-        unrecorded: what has taken effect on the last table, and is recorded together with what
-            is begun next, which saves a commit a table.
+        pending: what has taken effect on its last tables, and is recorded together with what is
+            begun next, which saves commits.
         session: its id on the server; None where there is none.
         run: the revision and the direction under which the ledger knows them.
     """
@@ -65,50 +62,65 @@ class Sender:
     session: int | None
     lease: Lease
     run: tuple[str, Direction]
-    unrecorded: Unrecorded = field(default_factory=Unrecorded, repr=False)
+    pending: Pending = field(default_factory=Pending, repr=False)
 
     @contextmanager
-    def recording(self, table: str, numbers: Collection[int]) -> Iterator[Record]:
+    def recording(
+        self, table: str, numbers: Sequence[int], along: Collection[str] = ()
+    ) -> Iterator[Record]:
         """DDL clauses of one table, recorded before the first is sent and after the last.
 
         What stands between the two records after a crash is decided by how the table looks. The
-        second may be written along with the first of the next table, or by `settle`. Where a
+        second may be written along with the first of other tables, or by `settle`. Where a
         server can commit DDL together with a record, each step is recorded by itself.
+
+        Args:
+            along: other tables that get the same from this session right afterwards: the first
+                record is theirs, too.
         """
         record = Record()
         if self.dialect.transactional_ddl:
             yield record
             return
-        self.lease.ledger.begin_clauses(
-            self.connection,
-            *self.run,
-            numbers,
-            table,
-            token=self.token,
-            connection_id=self.session,
-            done=self.unrecorded.sent,
-            done_table=self.unrecorded.table,
-        )
-        self.unrecorded.clear()
+        if self.pending.ahead.pop(table, None) != tuple(numbers):
+            self._record(numbers, table, *along)
+            self.pending.ahead |= dict.fromkeys(along, tuple(numbers))
         try:
             yield record
         finally:
-            self.unrecorded.keep(table, record.sent)
+            self.pending.done.setdefault(table, []).extend(record.sent)
             if unsent := [number for number in numbers if number not in record.begun]:
                 self.settle()
-                if not self.connection.invalidated:
-                    ledger = self.lease.ledger
-                    ledger.unsent_clauses(self.connection, *self.run, unsent, table)
+                self._forget(unsent, table)
 
     def settle(self) -> None:
-        """Record what has not been recorded yet; to be called when no other table follows.
+        """Record what has not been recorded yet; to be called when no other table follows soon.
 
         A session that is lost cannot tell any more: then the looks decide, as after a crash.
         """
         if not self.connection.invalidated:
-            done = self.unrecorded
-            self.lease.ledger.ran_clauses(self.connection, *self.run, done.sent, done.table)
-            done.clear()
+            self._record(())
+        while self.pending.ahead:
+            table, numbers = self.pending.ahead.popitem()
+            self._forget(numbers, table)
+
+    def _record(self, numbers: Sequence[int], *begun: str) -> None:
+        """Record what has taken effect, and that clauses are about to be sent to some tables."""
+        self.lease.ledger.begin_clauses(
+            self.connection,
+            *self.run,
+            numbers,
+            *begun,
+            token=self.token,
+            connection_id=self.session,
+            done=self.pending.done,
+        )
+        self.pending.done.clear()
+
+    def _forget(self, numbers: Sequence[int], table: str) -> None:
+        """Record that clauses were not sent after all."""
+        if not self.connection.invalidated:
+            self.lease.ledger.unsent_clauses(self.connection, *self.run, numbers, table)
 
     def structure(
         self, record: Record, table: str, numbers: Sequence[int], statements: Sequence[Statement]

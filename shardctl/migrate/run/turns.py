@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member
 from shardctl.clause import Clause
+from shardctl.errors import Contradiction
 from shardctl.ledger import ClauseRow, How, rows_of
 from shardctl.migrate.learn.locate import Details, Lesson, details
 from shardctl.migrate.learn.steps import Steps, stretches
@@ -45,11 +47,39 @@ class Turns:
     rows: Mapping[str, Rows]
     confined: Confined | None = None
 
-    def take(self, last: bool, sender: Sender, member: Member) -> Work:
+    def together(self, coming: Sequence[Member]) -> int:
+        """How many of the tables that come next one session is to take, with one record for all.
+
+        Those that take a moment: they look alike, are new to the ledger, and get INSTANT steps
+        alone. Of others, one.
+        """
+        look = self.looks.ahead(coming[0])
+        if not self._takes_a_moment(coming[0], look):
+            return 1
+        alike = takewhile(
+            lambda member: member.table not in self.rows and self.looks.ahead(member) == look,
+            coming,
+        )
+        return max(1, len(list(alike)))
+
+    def _takes_a_moment(self, member: Member, live: Details) -> bool:
+        if self.confined is not None:  # each to clauses of its own
+            return False
+        try:
+            todo = work_of(member, self.numbers, self._clauses, self._lesson, live, {}).todo
+        except Contradiction:  # its turn says so
+            return False
+        if any(self._clauses[number].algorithm is None for number in todo):
+            return False
+        steps = self._steps(member, todo, live) if todo else ()
+        return all(step.algorithm and step.algorithm.instant for step in steps)
+
+    def take(self, last: bool, sender: Sender, member: Member, coming: Sequence[Member]) -> Work:
         """Bring one table through the segment, as far as nobody keeps it locked.
 
         Args:
             last: whether this is its second turn, and there is no third.
+            coming: those that the session has taken together with it.
 
         Raises:
             MonthFailed: the server refused a statement, or the table its algorithm.
@@ -59,7 +89,7 @@ class Turns:
             LockLost: another run took over.
         """
         try:
-            return self._take(last, sender, member)
+            return self._take(last, sender, member, coming)
         except DBAPIError as error:
             dialect, revision = self.attempts.site.database.dialect, self.attempts.revision
             if not dialect.is_connection_lost(error):
@@ -68,17 +98,18 @@ class Turns:
             told = broke_off(member.table or "database", what, revision, words)
             raise MonthFailed(told, ONCE_CONNECTED, lost=True) from error
 
-    def _take(self, last: bool, sender: Sender, member: Member) -> Work:
+    def _take(self, last: bool, sender: Sender, member: Member, coming: Sequence[Member]) -> Work:
         rows = self._rows(member) if last else self.rows.get(member.table, {})
-        live: Details | None = self._look(member) if last else details(self.looks.of(member))
-        work = self._work(sender, member, live or Details(), rows)
+        look = self._look(member) if last else self.looks.of(member)
+        work = self._work(sender, member, look, rows)
+        live: Details | None = look
         done: list[int] = []
         for stretch in stretches(work.todo, self._clauses):
             steps = self._steps(member, stretch, live)
             recording = (
                 nullcontext(Record())
                 if self._clauses[stretch[0]].data
-                else sender.recording(member.table, stretch)
+                else sender.recording(member.table, stretch, [each.table for each in coming])
             )
             with recording as record:
                 for step in steps:
