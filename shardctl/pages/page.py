@@ -74,7 +74,8 @@ def page(
             has a transaction already, a month that was altered after that began may be refused by
             the server (1412).
         select: on the declared table, its template, or the class that is mapped to it. Its
-            ORDER BY has to end in the key.
+            ORDER BY has to end in the key; and, where a join gives a row several times, in that
+            of the joined table.
         table: the family's tables, or its model.
         since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
             in the family's zone; None for no bound.

@@ -23,6 +23,7 @@ from sqlalchemy.engine.result import SimpleResultMetaData
 
 from shardctl.month import Month
 from shardctl.pages.cursor import Position
+from shardctl.pages.joined import refuse_repeated
 from shardctl.pages.order import By, Lead, lead, orders
 from shardctl.pages.refused import refuse
 from shardctl.pages.statement import LIMIT, Statements, number, with_month
@@ -63,6 +64,7 @@ class Plan:
         query = Query.of(table, written)
         refuse(query.select)
         self.orders = orders(table, query.select)
+        refuse_repeated(table, query.select, self.orders)
         columns: list[Any] = list(query.select._raw_columns)
         self._keys = SimpleResultMetaData([each.name for each in query.select.selected_columns])
         self._width = len(columns)

@@ -15,7 +15,7 @@ from shardctl.month import Month
 from shardctl.pages.cursor import Position, decode, encode
 from shardctl.pages.order import key_of
 from shardctl.pages.plan import Plan
-from shardctl.reads.move import Prepared, is_own
+from shardctl.reads.move import Prepared
 from shardctl.reads.project import Lacking, refuse_unknown
 from shardctl.reads.seen import Seen
 from shardctl.reads.span import Instant, Missing, find
@@ -50,7 +50,7 @@ def scan(
     Args:
         bind: an engine, or a connection; a replica's, where that is wanted.
         select: on the declared table, its template, or the class that is mapped to it; without
-            an ORDER BY, and of this table alone but for subqueries.
+            an ORDER BY, and with no join that gives a row several times.
         table: the family's tables, or its model.
         since: the add-time of the earliest rows: an aware datetime, or a month, for its beginning
             in the family's zone; None for no bound.
@@ -210,11 +210,4 @@ def _plan(table: MonthlyTable[Any], written: Select[Any]) -> Plan:
         raise QueryRefused("a scan has an order of its own: leave out ORDER BY, or use 'page'")
     declared = table.declared
     names = [column.name for column in declared.primary_key] or key_of(table)
-    plan = Plan(table, written.order_by(*(named(declared, name) for name in names)))
-    for each in plan.query.select.get_final_froms():
-        if not is_own(table, each):
-            raise QueryRefused(
-                f"a scan reads {declared.name} alone, as a row that a join repeats has no place "
-                "in the order of the key: write EXISTS, or a subquery as a column"
-            )
-    return plan
+    return Plan(table, written.order_by(*(named(declared, name) for name in names)))

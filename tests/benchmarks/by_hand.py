@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -40,10 +41,15 @@ def orders(name: str) -> Table:
     )
 
 
-def page_of_one(name: str, user: int, *after: Any) -> Select[Any]:
+def page_of_one(
+    name: str, user: int, *after: Any, range_: tuple[datetime, datetime] | None = None
+) -> Select[Any]:
     """The newest orders of a user in a month, and one more: it tells whether there are more."""
     c = orders(name).c
     statement = select(c.order_id, c.coin, c.status, c.create_time).where(c.user_id == user)
+    if range_:
+        since, until = range_
+        statement = statement.where(c.create_time >= since, c.create_time < until)
     if after:
         at, id = after
         earlier = (c.create_time < at) | ((c.create_time == at) & (c.order_id < id))
