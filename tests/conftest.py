@@ -1,9 +1,9 @@
 """Fixtures: fresh databases on SQLite, MariaDB and MySQL, and the command line.
 
-A test asks for ``url`` to run on all three, ``server_url`` for the two servers, ``flow_url`` for
-SQLite and one of them, or for one of ``sqlite_url``, ``mariadb_url``, ``mysql_url``; each is a
-database of its own that ends with the test. A server that cannot be had is a skip with the reason;
-with ``CI`` set it is an error.
+A test asks for ``url`` to run on all three, ``server_url`` for the two servers, ``turn_url`` for
+one of them and ``flow_url`` for SQLite besides, or for one of ``sqlite_url``, ``mariadb_url``,
+``mysql_url``; each is a database of its own that ends with the test. A server that cannot be had
+is a skip with the reason; with ``CI`` set it is an error.
 """
 
 from __future__ import annotations
@@ -176,18 +176,22 @@ def lasting_url(
         yield url
 
 
-@pytest.fixture(params=["sqlite", "server"])
-def flow_url(request: pytest.FixtureRequest) -> str:
-    """An empty database on SQLite, and on one of the two servers: each has half of the tests.
+@pytest.fixture
+def turn_url(request: pytest.FixtureRequest) -> str:
+    """An empty database on one of the two servers: each has half of the tests.
 
     For the course of a command, which is the same code on both; what their statements do, and
     what they tell, is tested on both.
     """
-    flavour = request.param
-    if flavour == "server":
-        name = request.node.originalname
-        flavour = FLAVOURS[crc32(name.encode()) % len(FLAVOURS)]
+    flavour = FLAVOURS[crc32(request.node.originalname.encode()) % len(FLAVOURS)]
     url: str = request.getfixturevalue(f"{flavour}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "turn"])
+def flow_url(request: pytest.FixtureRequest) -> str:
+    """The same, and one on SQLite."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 

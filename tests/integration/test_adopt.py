@@ -62,9 +62,9 @@ def month(project: Project, table: str, *ids: str) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """Three months; two of them have had a column added by hand."""
-    project = empty_project(tmp_path, url)
+    project = empty_project(tmp_path, flow_url)
     month(project, "t_order_202002", "2020020109364399365840049582", "2020022923595999365840000001")
     month(project, "t_order_202003", "2020030109364399365840049582", "2020033123595999365840000001")
     month(project, "t_order_202004", "2020040109364399365840049582", "2020041020200499365840000001")

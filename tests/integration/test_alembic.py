@@ -45,11 +45,11 @@ sa.Table("room", metadata, sa.Column("id", sa.BigInteger, primary_key=True, auto
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A template and three months, each with a row; one has had the first revision by hand."""
     folder = tmp_path / "project"
     folder.mkdir()
-    project = Project.make(folder, url, "t_order")
+    project = Project.make(folder, flow_url, "t_order")
     project.sql(*(ORDERS.format(table=table, comment_id="") for table in ("t_order", *MONTHS)))
     project.sql(*(insert(month, "a", user=n) for n, month in enumerate(MONTHS)))
     project.sql(f"ALTER TABLE {MONTHS[1]} ADD COLUMN room_id bigint NOT NULL DEFAULT '0'")

@@ -44,13 +44,13 @@ ONCE = Restraint(lock_wait=1, lock_retries=0)
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    return made(tmp_path, url)
+def project(tmp_path: Path, flow_url: str) -> Project:
+    return made(tmp_path, flow_url)
 
 
 @pytest.fixture
-def on_server(tmp_path: Path, server_url: str) -> Project:
-    return made(tmp_path, server_url)
+def on_server(tmp_path: Path, turn_url: str) -> Project:
+    return made(tmp_path, turn_url)
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ MIDDLE = MONTHS[1]
 
 
 @pytest.fixture
-def project(tmp_path: Path, server_url: str) -> Project:
+def project(tmp_path: Path, turn_url: str) -> Project:
     """Three months, and a revision that adds a column to them."""
-    project = Project.make(tmp_path, server_url, "[families.t_order]\npremake = 1")
+    project = Project.make(tmp_path, turn_url, "[families.t_order]\npremake = 1")
     for table in ("t_order", *MONTHS):
         project.sql(ORDERS.format(table=table, comment_id=""))
     for month in MONTHS:
@@ -183,10 +183,10 @@ def test_an_upgrade_whose_session_is_killed_says_so_and_the_next_goes_on(
 
 @pytest.mark.parametrize("delivered", [False, True])
 def test_a_data_clause_whose_commit_is_lost_is_applied_once(
-    project: Project, server_url: str, delivered: bool
+    project: Project, turn_url: str, delivered: bool
 ) -> None:
     project.revision("r2", 'op.execute("UPDATE t_order SET coin = coin + 1")')
-    with breaking_at_commit(server_url, delivered=delivered) as url:
+    with breaking_at_commit(turn_url, delivered=delivered) as url:
         config = shardctl.load(project.folder / "shardctl.toml", url=url)
         with pytest.raises(StepFailed, match=f"{MONTHS[0]}: the connection was lost in clause 1"):
             commands.upgrade(config)
@@ -285,9 +285,9 @@ def test_two_premakes_at_once_make_one_set(project: Project, nursery: Nursery) -
 
 
 def test_the_seventeenth_of_twenty_months_refuses(
-    tmp_path: Path, server_url: str, run_cli: RunCli
+    tmp_path: Path, turn_url: str, run_cli: RunCli
 ) -> None:
-    project = Project.make(tmp_path, server_url, "t_order")
+    project = Project.make(tmp_path, turn_url, "t_order")
     months = [f"t_order_{year}{month:02}" for year in (2020, 2021) for month in range(1, 13)][:20]
     project.sql(*(ORDERS.format(table=table, comment_id="") for table in ("t_order", *months)))
     refusing = months[16]

@@ -44,9 +44,9 @@ def made(project: Project, *tables: str) -> Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """Two families; one of three months, one of a single month."""
-    project = Project.make(tmp_path, url, "t_order", "t_item")
+    project = Project.make(tmp_path, flow_url, "t_order", "t_item")
     return made(project, "t_order", *MONTHS, "t_item", "t_item_202001")
 
 

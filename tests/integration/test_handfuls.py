@@ -31,8 +31,8 @@ ALONE = Course(jobs=1)
 
 
 @pytest.fixture
-def project(tmp_path: Path, server_url: str) -> Project:
-    project = Project.make(tmp_path, server_url, "t_order")
+def project(tmp_path: Path, turn_url: str) -> Project:
+    project = Project.make(tmp_path, turn_url, "t_order")
     made_anew(project)
     project.revision("r1", ADD_COLUMN, DROP_COLUMN)
     return project

@@ -96,7 +96,7 @@ def test_an_upgrade_killed_at_any_statement_is_finished_by_the_next(
     trials.again(UPGRADE)
     expected = State.of(project)
     assert expected.rooms == ((7,),)
-    often = spaced(project, 2 if project.is_sqlite else 8)
+    often = spaced(project, 3 if project.is_sqlite else 9)
     for kill_at, last in trials.killed(UPGRADE, **often, before=lambda: reset(project)):
         trials.again(UPGRADE)
         assert State.of(project) == expected, (kill_at, last)

@@ -25,10 +25,10 @@ SHORT = Restraint(lock_wait=1, lock_retries=1, lock_wait_long=1)
 
 
 @pytest.fixture
-def project(tmp_path: Path, server_url: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, turn_url: str, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two months, of which only one counts as big, and a revision that adds an index."""
     monkeypatch.setattr("shardctl.migrate.patience.long_wait.LONG_FROM", 64 * 1024)
-    project = Project.make(tmp_path, server_url, "t_order")
+    project = Project.make(tmp_path, turn_url, "t_order")
     project.sql(*(ORDERS.format(table=table, comment_id="") for table in ("t_order", BIG, SMALL)))
     project.sql(f"INSERT INTO {BIG} (order_id, create_time) VALUES ('a', '2020-01-01')")
     grow(project, 0, 10)

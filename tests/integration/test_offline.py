@@ -38,9 +38,9 @@ HALL = 'op.add_column("t_order", sa.Column("hall", sa.BigInteger))'
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """Three months with a row each, of which one has a column by hand already."""
-    project = Project.make(tmp_path, url, "t_order")
+    project = Project.make(tmp_path, flow_url, "t_order")
     project.sql(*(ORDERS.format(table=table, comment_id="") for table in TABLES))
     for month in MONTHS:
         project.sql(f"INSERT INTO {month} (order_id, create_time) VALUES ('a', '2020-01-01')")

@@ -55,9 +55,9 @@ def project(tmp_path: Path, server_url: str) -> Project:
 
 
 @pytest.fixture
-def anywhere(tmp_path: Path, url: str) -> Project:
+def anywhere(tmp_path: Path, flow_url: str) -> Project:
     """The same, on SQLite too."""
-    return made(tmp_path, url)
+    return made(tmp_path, flow_url)
 
 
 def upgrade(project: Project, restraint: Restraint, events: list[Event] | None = None) -> None:

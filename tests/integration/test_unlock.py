@@ -66,8 +66,8 @@ def answer(process: Owner) -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
-    return Project.make(tmp_path, url, "t_order")
+def project(tmp_path: Path, flow_url: str) -> Project:
+    return Project.make(tmp_path, flow_url, "t_order")
 
 
 def is_held(project: Project) -> bool:

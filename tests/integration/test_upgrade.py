@@ -31,9 +31,9 @@ DROP_UNIQUE = 'op.drop_index("uq_user", "t_order")'
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A template and four months, each with a row."""
-    project = Project.make(tmp_path, url, "t_order")
+    project = Project.make(tmp_path, flow_url, "t_order")
     for table in ("t_order", *MONTHS):
         project.sql(ORDERS.format(table=table, comment_id=""))
     for number, month in enumerate(MONTHS, start=1):

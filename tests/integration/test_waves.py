@@ -49,8 +49,8 @@ def project(tmp_path: Path, flow_url: str) -> Project:
 
 
 @pytest.fixture
-def on_server(tmp_path: Path, server_url: str) -> Project:
-    return made(tmp_path, server_url)
+def on_server(tmp_path: Path, turn_url: str) -> Project:
+    return made(tmp_path, turn_url)
 
 
 def twice(project: Project, *months: str) -> None:

@@ -31,9 +31,9 @@ ADD_COLUMN = 'op.add_column("t_order", sa.Column("note", sa.String(20)))'
 
 
 @pytest.fixture
-def project(tmp_path: Path, url: str) -> Project:
+def project(tmp_path: Path, flow_url: str) -> Project:
     """A family with a template and two months, a row in each month."""
-    project = Project.make(tmp_path / "project", url, "t_order")
+    project = Project.make(tmp_path / "project", flow_url, "t_order")
     fill(project)
     return project
 
