@@ -63,8 +63,8 @@ def declared(*more: Any) -> MonthlyTable[Table]:
 
 
 @pytest.fixture
-def engine(server_url: str) -> Iterator[Engine]:
-    engine = create_engine(server_url, poolclass=NullPool)
+def engine(turn_url: str) -> Iterator[Engine]:
+    engine = create_engine(turn_url, poolclass=NullPool)
     yield engine
     engine.dispose()
 
