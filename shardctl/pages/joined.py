@@ -11,11 +11,19 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Select, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, Numeric, Select, Table, TextClause, UniqueConstraint
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping
-from sqlalchemy.sql.selectable import Alias, Join
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    BooleanClauseList,
+    CollationClause,
+    ColumnClause,
+    Grouping,
+    _anonymous_label,
+)
+from sqlalchemy.sql.selectable import Alias, FromGrouping, Join, SelectBase
 from sqlalchemy.sql.visitors import iterate
+from sqlalchemy.types import NullType
 
 from shardctl.errors import QueryRefused
 from shardctl.pages.order import By
@@ -28,7 +36,7 @@ _Address: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Equal:
-    """Two sides that a SELECT wants to be equal.
+    """A column that a SELECT wants to be equal to something.
 
     Attributes:
         other: the tables that the other side is made of.
@@ -44,12 +52,19 @@ def refuse_repeated(table: MonthlyTable[Any], select: Select[Any], orders: Seque
     """Refuse a SELECT in which a row of the family may come several times, and in no order.
 
     Raises:
-        QueryRefused: it may, by a table of which no key is told.
+        QueryRefused: it may, by a table of which no key is told; or rows come in which there is
+            none of the family.
     """
     froms = select.get_final_froms()
-    left = [leaf for each in froms for leaf in _leaves(each) if not is_own(table, leaf)]
-    if not left:
-        return
+    left = []
+    for leaf, absent in (each for one in froms for each in _leaves(one)):
+        if not is_own(table, leaf):
+            left.append(leaf)
+        elif absent:
+            raise QueryRefused(
+                f"an outer join keeps rows that have none of {table.family.name}, which every "
+                f"month would give anew: put {table.declared.name} on its other side"
+            )
     ordered = {_address(by.element) for by in orders if isinstance(by.element, Column)}
     equals = [equal for each in (select, *froms) for equal in _equals(each, None)]
     known = {_name(table.declared), _name(table.template)}
@@ -57,10 +72,11 @@ def refuse_repeated(table: MonthlyTable[Any], select: Select[Any], orders: Seque
         known |= set(map(_name, told))
         left = [leaf for leaf in left if leaf not in told]
     for leaf in left:
-        key = ", ".join(f"{leaf.name}.c.{column.key}" for column in leaf.primary_key)
+        said = leaf.element.name if isinstance(leaf.name, _anonymous_label) else leaf.name
+        key = ", ".join(f"{said}.c.{column.key}" for column in leaf.primary_key)
         raise QueryRefused(
             f"the join may give a row of {table.family.name} several times, once for each row of "
-            f"{leaf.name}, of which a page's end would lose some: "
+            f"{said}, of which a page's end would lose some: "
             + (f"append {key} to ORDER BY, or " if key and isinstance(leaf, Table | Alias) else "")
             + "write EXISTS, or a subquery as a column"
         )
@@ -91,16 +107,26 @@ def _keys(leaf: Any) -> list[set[str]]:
     if not isinstance(real, Table):
         return [set()]
     unique: list[Any] = [each for each in real.constraints if isinstance(each, UniqueConstraint)]
-    unique += [index for index in real.indexes if index.unique]
+    unique += [index for index in real.indexes if _is_whole(index)]
     return [{column.key for column in key.columns} for key in (real.primary_key, *unique)]
 
 
-def _leaves(each: Any) -> Iterator[Any]:
-    if isinstance(each, Join):
-        yield from _leaves(each.left)
-        yield from _leaves(each.right)
-    else:
-        yield each
+def _is_whole(index: Index) -> bool:
+    """Whether a unique index is one of columns, and of all rows."""
+    columns = all(isinstance(each, Column) for each in index.expressions)
+    return index.unique and columns and not any("where" in key for key in index.dialect_kwargs)
+
+
+def _leaves(each: Any, absent: bool = False) -> Iterator[tuple[Any, bool]]:
+    """What a FROM is made of, each with whether an outer join may put NULLs in its place."""
+    match each:
+        case Join():
+            yield from _leaves(each.left, absent or each.full)
+            yield from _leaves(each.right, absent or each.isouter or each.full)
+        case FromGrouping():
+            yield from _leaves(each.element, absent)
+        case _:
+            yield each, absent
 
 
 def _equals(each: Any, of: frozenset[str] | None) -> Iterator[_Equal]:
@@ -112,18 +138,36 @@ def _equals(each: Any, of: frozenset[str] | None) -> Iterator[_Equal]:
         case Join():
             yield from _equals(each.left, of)
             yield from _equals(each.right, of)
-            right = frozenset(map(_name, _leaves(each.right))) if each.isouter else of
-            yield from _equals(each.onclause, right)
-        case Grouping():
+            right = frozenset(_name(leaf) for leaf, _ in _leaves(each.right))
+            yield from _equals(each.onclause, right if each.isouter else of)
+        case Grouping() | FromGrouping():
             yield from _equals(each.element, of)
         case BooleanClauseList() if each.operator is operators.and_:
             for clause in each.clauses:
                 yield from _equals(clause, of)
         case BinaryExpression() if each.operator is operators.eq:
             for one, other in ((each.left, each.right), (each.right, each.left)):
-                if isinstance(one, Column):
+                if isinstance(one, Column) and _is_one_value(one, other):
                     tables = {_name(c.table) for c in iterate(other) if isinstance(c, Column)}
                     yield _Equal(_address(one), frozenset(tables), of)
+
+
+def _is_one_value(column: Column[Any], other: Any) -> bool:
+    """Whether no two values of a unique column can be equal to an expression.
+
+    '1' and '01' are both equal to the number 1, 'a' and 'A' are in another collation. What text
+    says, and a subquery, is not looked into.
+    """
+    for each in iterate(other):
+        named = isinstance(each, ColumnClause) and not isinstance(each, Column)
+        if named or isinstance(each, TextClause | CollationClause | SelectBase):
+            return False
+    return _kind(column.type) == _kind(other.type) is not NullType
+
+
+def _kind(type_: Any) -> type[Any]:
+    kind: type[Any] = getattr(type_, "declared", type_)._type_affinity
+    return Numeric if kind is Integer else kind
 
 
 def _address(column: Column[Any]) -> _Address:

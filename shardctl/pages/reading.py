@@ -56,11 +56,13 @@ class Reading:
             window, rest = months[:width], months[width:]
             found = self._read(window, position, chunk)
             settled = self._settled(found, window) if rest else found
-            for read, row in zip(settled, plan.own(settled), strict=True):
-                if keep is None or keep(row):
-                    kept.append(row)
-                    if len(kept) <= size:
-                        last = read, window
+            rows, read = plan.own(settled), settled
+            if keep is not None:
+                wanted = [at for at, row in enumerate(rows) if keep(row)]
+                rows, read = [rows[at] for at in wanted], [settled[at] for at in wanted]
+            if given := read[: size - len(kept)]:
+                last = given[-1], window
+            kept += rows
             if settled:
                 position = plan.position(settled[-1], window)
             if len(settled) == chunk:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import (
     Column,
     Connection,
+    Index,
     Integer,
     MetaData,
     Select,
@@ -19,8 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     create_engine,
+    func,
     insert,
     select,
+    text,
 )
 from sqlalchemy.pool import NullPool
 
@@ -105,6 +108,15 @@ def shop(url: str) -> Iterator[Shop]:
 
 T, U, ITEM = ORDERS.c, USERS.c, ITEMS.declared.c
 BUYER, CHOSEN = USERS.alias("buyer"), select(U.id).subquery("chosen")
+NOWHERE = create_engine("sqlite://")
+PEER = USERS.alias()
+NAMES = Table(
+    "names",
+    MetaData(),
+    Column("name", String(28), primary_key=True),
+    Column("text", String(28)),
+    Index("ux", "text", unique=True, sqlite_where=text("text <> ''")),
+)
 NEWEST = (T.create_time.desc(), T.order_id.desc())
 
 
@@ -121,6 +133,9 @@ ONE_AT_MOST = {
     .join(USERS, U.id == T.user_id)
     .outerjoin(CITIES, CITIES.c.id == U.city),
     "by a value": newest(CITIES.c.name).join(CITIES, CITIES.c.id == 1),
+    "by a join of others": newest(CITIES.c.name).outerjoin(
+        USERS.join(CITIES, CITIES.c.id == U.city), U.id == T.user_id
+    ),
     "by an alias": newest(BUYER.c.code).join(BUYER, BUYER.c.id == T.user_id),
 }
 MANY = {
@@ -173,14 +188,22 @@ def test_a_row_comes_as_often_as_it_has_others_where_these_are_in_the_order(shop
             .outerjoin(USERS, and_(U.id == T.user_id, CITIES.c.id == T.user_id)),
             "of cities, ",
         ),
+        (newest(NAMES.c.text).join(NAMES, NAMES.c.name == T.user_id), "names"),
+        (
+            newest(NAMES.c.text).join(NAMES, NAMES.c.name == T.order_id.collate("NOCASE")),
+            r"append names\.c\.name",
+        ),
+        (newest(NAMES.c.text).join(NAMES, NAMES.c.text == T.order_id), "names"),
+        (newest(U.code).join(USERS, U.id == func.abs(text("users.city"))), "users"),
+        (newest(PEER.c.code).join(PEER, PEER.c.city == T.user_id), "row of users,"),
         (newest(CHOSEN.c.id).join(CHOSEN, CHOSEN.c.id == T.user_id), "chosen, .* lose some: write"),
     ],
 )
 def test_a_join_that_may_repeat_a_row_is_refused_and_says_what_to_do(
-    shop: Shop, statement: Select[Any], way_on: str
+    statement: Select[Any], way_on: str
 ) -> None:
     with pytest.raises(QueryRefused, match=way_on):
-        page(shop.connection, statement, shop.table, until=FEBRUARY + 1)
+        page(NOWHERE, statement, MonthlyTable(FAMILY, ORDERS, siblings=[ITEMS]))
 
 
 def test_a_scan_joins_what_each_row_has_one_of(shop: Shop) -> None:
@@ -190,3 +213,14 @@ def test_a_scan_joins_what_each_row_has_one_of(shop: Shop) -> None:
     items = select(T.user_id).join(ITEMS.declared, ITEM.order_id == T.order_id)
     with pytest.raises(QueryRefused, match="t_item"):
         scan(shop.connection, items, shop.table, until=FEBRUARY + 1)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_rows_that_have_none_of_the_family_are_refused(full: bool) -> None:
+    """Each month would give the users without an order anew, and they have no place in time."""
+    joined = USERS.outerjoin(ORDERS, U.id == T.user_id)
+    if full:
+        joined = ORDERS.join(USERS, U.id == T.user_id, full=True)
+    statement = select(U.id, T.order_id).select_from(joined).order_by(*NEWEST, U.id)
+    with pytest.raises(QueryRefused, match="put t_order on its other side"):
+        page(NOWHERE, statement, MonthlyTable(FAMILY, ORDERS))
