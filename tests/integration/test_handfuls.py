@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +11,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
+from shardctl.catalog import Member
 from shardctl.errors import StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
 from shardctl.migrate.patience.restraint import Restraint
-from shardctl.report import Event, Step, TableDone
+from shardctl.migrate.run.looks import Looks
+from shardctl.migrate.selection import Listed
+from shardctl.migrate.site import opened
+from shardctl.month import Month
+from shardctl.report import Event, Note, Step, TableDone
 from tests.blocking import read_by_another
 from tests.killing import Trials
 from tests.nursery import Nursery
-from tests.project import ORDERS, Project
+from tests.project import ORDERS, Project, until
 
 MONTHS = tuple(f"t_order_2020{month:02}" for month in range(1, 11))
 FIRST, SECOND, THIRD, FOURTH, FIFTH = MONTHS[:5]
@@ -210,3 +216,91 @@ def test_where_rows_are_changed_too_each_month_is_begun_by_itself(project: Proje
         event.remove(Engine, "before_cursor_execute", heard)
     assert sent.count("step") == len(MONTHS)
     assert ("step", "step") not in set(pairwise(sent))
+
+
+def test_where_a_rebuild_is_accepted_each_month_is_begun_by_itself(project: Project) -> None:
+    """A compressed table takes no INSTANT step: these are the rebuilds of as many tables."""
+    project.sql(*(f"ALTER TABLE {month} ROW_FORMAT=COMPRESSED" for month in MONTHS))
+    sent: list[str] = []
+
+    def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "INTO shardctl_clause" in statement:
+            sent.append("record")
+        elif "ALTER TABLE `t_order_2020" in statement:
+            sent.append("step")
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        everywhere = Listed.parse("let_rebuild", "all")
+        commands.upgrade(project.config, course=Course(jobs=1, let_rebuild=everywhere))
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+    assert having(project) == list(MONTHS)
+    assert sent.count("step") == len(MONTHS)
+    assert ("step", "step") not in set(pairwise(sent))
+
+
+def test_while_the_server_is_busy_what_was_done_is_known_and_no_other_is_said_to_be_begun(
+    project: Project,
+) -> None:
+    met: list[dict[str, str]] = []
+    with ExitStack() as work, ThreadPoolExecutor(20) as pool:
+        sessions = [work.enter_context(project.connect()) for _ in range(20)]
+        ids = [project.database.dialect.connection_id(session) for session in sessions]
+        running: list[Future[object]] = []
+
+        def report(event: Event) -> None:
+            if event == TableDone(FIRST):
+                sleep = "SELECT SLEEP(60)"
+                running.extend(pool.submit(each.exec_driver_sql, sleep) for each in sessions)
+                until(lambda: sleeping(project) == len(ids))
+            elif running and not met and isinstance(event, Note) and "threads run" in event.text:
+                met.append(recorded(project))
+                project.sql(*(f"KILL QUERY {session}" for session in ids))
+                for each in running:
+                    each.exception()
+
+        calm = Restraint(max_threads_running=12)
+        commands.upgrade(project.config, restraint=calm, course=ALONE, report=report)
+    assert met == [{FIRST: "ran", SECOND: ""}]
+    assert having(project) == list(MONTHS)
+
+
+def sleeping(project: Project) -> int:
+    """How many sessions of the database sleep in a statement."""
+    found = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info = "
+    return int(str(project.rows(f"{found} 'SELECT SLEEP(60)'")[0][0]))
+
+
+def test_a_session_that_is_held_up_costs_the_others_no_looks(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has taken is still to come, and stands before what they take."""
+    monkeypatch.setattr("shardctl.migrate.run.looks.MOST", 16)
+    months = [Month(2020, 1) + n for n in range(80)]
+    project = Project.make(tmp_path, sqlite_url, "t_order")
+    tables = [f"t_order_{month:%Y%m}" for month in months]
+    project.sql(*(ORDERS.format(table=table, comment_id="") for table in tables))
+    reads: list[str] = []
+    with opened(project.config) as site:
+        members = [Member("t_order", *pair) for pair in zip(tables, months, strict=True)]
+        looks = Looks(site, members, {})
+
+        def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if "sqlite_master" in statement or "sqlite_schema" in statement:
+                reads.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", heard)
+        try:
+            looks.ahead(members[0])
+            once = len(reads)
+            for member in members[:16]:
+                looks.ahead(member)
+            looks.of(members[0])  # and the session waits, with fifteen more in hand
+            for member in members[16:]:
+                looks.ahead(member)
+                looks.of(member)
+        finally:
+            event.remove(Engine, "before_cursor_execute", heard)
+    assert once > 0
+    assert len(reads) <= 7 * once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +24,9 @@ BUSY: Final = 600.0
 
 CATCHING_UP: Final = 3600.0
 """Seconds that replicas are waited for: what took us half an hour takes them as long again."""
+
+
+def _nothing() -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,12 @@ class Gate:
     interrupt: Interrupt
     replicas: Replicas = field(default_factory=Replicas)
 
-    def admit(self, table: str) -> None:
+    def admit(self, table: str, before_waiting: Callable[[], object] = _nothing) -> None:
         """Return when a statement may be sent.
 
         Args:
             table: the family's or the plain table's name.
+            before_waiting: done first where it may not be sent at once.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed.
@@ -70,6 +75,7 @@ class Gate:
                     f"{obstacle.bearable:.0f} s\n"
                     "What was done before is recorded: run again to go on when it is calmer"
                 )
+            before_waiting()
             self.site.report(Note(f"{obstacle.words}: looking again in {pause:.0f} s"))
             self.interrupt.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -78,14 +78,15 @@ class Application:
             LockLost: another run took over.
         """
         begun = time.monotonic()
-        found = {table: self._members(table) for table, _ in segments(self.clauses)}
-        tables = {member.table for members in found.values() for member in members}
+        known = {table: self._members(table) for table, _ in segments(self.clauses)}
+        tables = {member.table for members in known.values() for member in members}
         self.site.report(Started(str(self.revision), len(tables)))
         works: list[Work] = []
         # A second pass meets the months that were born during the first.
         for _ in range(2):
             for table, numbers in segments(self.clauses):
-                members = found.pop(table, None) or self._members(table)
+                members = known.get(table) or self._members(table)
+                known.clear()  # it may be hours until the next segment
                 done, waiting = self._segment(table, numbers, members)
                 works += done
                 if waiting:

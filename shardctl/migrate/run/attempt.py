@@ -103,6 +103,7 @@ class Attempts:
                         return
                     words = dialect.words(error)
                     if step.anyhow:
+                        sender.settle()  # a rebuild takes its time
                         anyhow = replace(step, refused=words)
                         self.send(sender, record, member, table, anyhow, needed)
                         return
@@ -134,7 +135,7 @@ class Attempts:
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
         heavy = data or rebuilds or bool(step.refused)
         with self.lanes.taken(heavy=heavy):
-            self.gate.admit(table)
+            self.gate.admit(table, before_waiting=sender.settle)
             by_tool = ByTool(self.site, self.gate, self.telling)
             if tool := by_tool.of(member, step):
                 alteration = self._alteration(sender.connection, member, step)

@@ -41,6 +41,7 @@ class Looks:
         self._left = {member.table: member for member in members}
         self._seen = {m.table: seen.pop(m.table) for m in members if m.table in seen}
         self._turn = threading.Lock()
+        self._batch: frozenset[str] = frozenset()
         self._size = MOST
         self._used = MOST
 
@@ -63,14 +64,18 @@ class Looks:
         if time.monotonic() - read <= FRESH:
             return live
         self._size = self._next_size()
-        coming = {member, *islice(self._left.values(), self._size)}
-        read, found = time.monotonic(), self._site.look(coming)
+        now = time.monotonic()
+        fresh = {table: look for table, look in self._seen.items() if now - look[0] <= FRESH}
+        left = (each for table, each in self._left.items() if table not in fresh)
+        coming = {member, *islice(left, self._size)}
+        found = self._site.look(coming)
         looks = details_of({each.table: found.get(each.table) for each in coming})
-        self._seen = {table: (read, live) for table, live in looks.items()}
+        self._batch = frozenset(looks)
+        self._seen = fresh | {table: (now, live) for table, live in looks.items()}
         return self._seen[member.table][1]
 
     def _next_size(self) -> int:
         """How many to read: more where all that were read had their turn in time, else fewer."""
         used, self._used = self._used, 0
-        all_in_time = not self._seen
+        all_in_time = self._batch.isdisjoint(self._seen)
         return max(FEWEST, min(MOST, self._size * 2 if all_in_time else used))

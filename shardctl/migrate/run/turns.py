@@ -53,26 +53,26 @@ class Turns:
         Those that take a moment: they look alike, are new to the ledger, and get INSTANT steps
         alone. Of others, one.
         """
-        look = self.looks.ahead(coming[0])
-        if not self._takes_a_moment(coming[0], look):
+        if self.confined is not None:  # each to clauses of its own
             return 1
-        alike = takewhile(
-            lambda member: member.table not in self.rows and self.looks.ahead(member) == look,
-            coming,
-        )
-        return max(1, len(list(alike)))
+        try:
+            look = self.looks.ahead(coming[0])
+            if not self._takes_a_moment(coming[0], look):
+                return 1
+            alike = takewhile(
+                lambda member: member.table not in self.rows and self.looks.ahead(member) == look,
+                coming,
+            )
+            return max(1, len(list(alike)))
+        except (Contradiction, DBAPIError):  # the turn of the first meets it, too, and tells it
+            return 1
 
     def _takes_a_moment(self, member: Member, live: Details) -> bool:
-        if self.confined is not None:  # each to clauses of its own
-            return False
-        try:
-            todo = work_of(member, self.numbers, self._clauses, self._lesson, live, {}).todo
-        except Contradiction:  # its turn says so
-            return False
+        todo = work_of(member, self.numbers, self._clauses, self._lesson, live, {}).todo
         if any(self._clauses[number].algorithm is None for number in todo):
             return False
         steps = self._steps(member, todo, live) if todo else ()
-        return all(step.algorithm and step.algorithm.instant for step in steps)
+        return all(step.demanded and step.demanded.instant for step in steps)
 
     def take(self, last: bool, sender: Sender, member: Member, coming: Sequence[Member]) -> Work:
         """Bring one table through the segment, as far as nobody keeps it locked.
