@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from shardctl.migrate.run.failure import (
 )
 from shardctl.migrate.run.held import held_by
 from shardctl.migrate.run.lanes import Lanes
+from shardctl.migrate.run.looks import FRESH
 from shardctl.migrate.run.send import Record, Sender, sent
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
@@ -134,6 +136,8 @@ class Attempts:
         data = self.clauses[step.numbers[0]].data
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
         heavy = data or rebuilds or bool(step.refused)
+        # Made before, as the lane is the narrow place; anew where it had to be waited for.
+        made, statements = time.monotonic(), self._statements(sender.connection, member, step)
         with self.lanes.taken(heavy=heavy):
             self.gate.admit(table, before_waiting=sender.settle)
             by_tool = ByTool(self.site, self.gate, self.telling)
@@ -146,7 +150,8 @@ class Attempts:
                 statement = f"{tool.engine}: {alteration.joined(member.table, None).sql}"
                 seconds = sender.recorded(record, step.numbers, statement, alter)
                 return seconds, carried_out
-            statements = self._statements(sender.connection, member, step)
+            if time.monotonic() - made > FRESH:
+                statements = self._statements(sender.connection, member, step)
             if data:
                 return sender.data(member.table, step.numbers, statements), step
             with self._waiting(sender, member, step):
