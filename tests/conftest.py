@@ -52,6 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind `&` in a script
     for name in [name for name in os.environ if name.startswith("SHARDCTL_")]:
         del os.environ[name]
+    # A revision that is written twice within a second would be taken from the first one's bytecode.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     _stay_in_memory()
 
 

@@ -57,19 +57,25 @@ def ended(
     return caught.value.code, capsys.readouterr().err
 
 
+def files(project: Project) -> list[Path]:
+    """All of its folder, but for what Python writes when it loads a revision."""
+    found = project.folder.rglob("*.*")
+    return sorted(path for path in found if "__pycache__" not in path.parts)
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a command that must fail: its code first; gives its error of one or two lines."""
 
     def run(code: int, project: Project, *arguments: str) -> str:
-        before = project.structures(*project.tables()), sorted(project.folder.rglob("*.*"))
+        before = project.structures(*project.tables()), files(project)
         found, err = ended(monkeypatch, capsys, project, *arguments)
         assert found == code, err
         assert err.startswith("error: ")
         assert 1 <= len(err.splitlines()) <= 2, err
         assert (
             project.structures(*project.tables()),
-            sorted(project.folder.rglob("*.*")),
+            files(project),
         ) == before
         assert project.left_behind() == []
         return err
