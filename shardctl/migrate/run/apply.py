@@ -113,7 +113,7 @@ class Application:
         turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
-        with Crew(partial(self._join, table), self._size) as crew:
+        with Crew(partial(self._join, table), self._size(numbers)) as crew:
             coming = deque(self._waves(table, meant))
             while coming and not self._is_behind_pause(coming[0]):
                 wave = coming.popleft()
@@ -186,12 +186,19 @@ class Application:
             lock_wait=self.gate.restraint.lock_wait,
         )
 
-    @property
-    def _size(self) -> int:
-        """How many sessions work together; a file has one that writes."""
+    def _size(self, numbers: Sequence[int]) -> int:
+        """How many sessions work together on clauses; a file has one that writes.
+
+        Where tables are rebuilt, no more than may do so at once: those that wait for their lane
+        cost the others time. But two, as one may wait for a lock.
+        """
+        jobs, rebuild_jobs = self.course.jobs, self.course.rebuild_jobs
         if self.site.database.dialect.transactional_ddl:
             return 1
-        return max(self.course.jobs, self.course.rebuild_jobs)
+        used = [self.clauses[number].algorithm for number in numbers]
+        if any(algorithm and algorithm.rebuilds for algorithm in used):
+            return max(rebuild_jobs, min(jobs, 2))
+        return max(jobs, rebuild_jobs)
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
