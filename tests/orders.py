@@ -57,6 +57,20 @@ def orders(family: Family = FAMILY, *more: Any, time: Any = None) -> MonthlyTabl
     )
 
 
+def items(*more: Any) -> MonthlyTable[Table]:
+    """Tables of what orders consist of: a sibling family, with further columns."""
+    return MonthlyTable(
+        Family("t_item", timezone="Asia/Shanghai", gene=FAMILY.gene, key=("item_id",)),
+        Table(
+            "t_item",
+            MetaData(),
+            Column("item_id", String(28), primary_key=True),
+            Column("order_id", String(28), nullable=False),
+            *more,
+        ),
+    )
+
+
 def made(table: MonthlyTable[Table], engine: Engine, *months: Month) -> None:
     """Make a family's months."""
     for month in months or (JANUARY, FEBRUARY):

@@ -27,11 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool
 
-from shardctl import Family
 from shardctl.errors import QueryRefused
 from shardctl.pages import page, scan
 from shardctl.tables import MonthlyTable
-from tests.orders import FAMILY, FEBRUARY, JANUARY, made, order, order_id, orders
+from tests.orders import FAMILY, FEBRUARY, JANUARY, items, made, order, order_id, orders
 
 ORDERS = orders().declared
 USERS = Table(
@@ -47,16 +46,7 @@ CITIES = Table(
     "cities", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(8))
 )
 NOTES = Table("notes", MetaData(), Column("user_id", Integer), Column("text", String(8)))
-ITEMS = MonthlyTable(
-    Family("t_item", timezone="Asia/Shanghai", gene=FAMILY.gene, key=("item_id",)),
-    Table(
-        "t_item",
-        MetaData(),
-        Column("item_id", String(28), primary_key=True),
-        Column("order_id", String(28), nullable=False),
-        Column("pieces", Integer, nullable=False),
-    ),
-)
+ITEMS = items(Column("pieces", Integer, nullable=False))
 
 
 @dataclass(frozen=True)

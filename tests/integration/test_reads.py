@@ -30,13 +30,24 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import NullPool
 
-from shardctl import Family, Month
+from shardctl import Month
 from shardctl.errors import ColumnMissing, InvalidMonth, MonthMissing, QueryRefused
 from shardctl.reads import span, steady
 from shardctl.reads.move import Query
 from shardctl.reads.seen import Seen, Sight
 from shardctl.tables import MonthlyTable
-from tests.orders import FAMILY, FEBRUARY, JANUARY, NOON, later, made, order, order_id, orders
+from tests.orders import (
+    FAMILY,
+    FEBRUARY,
+    JANUARY,
+    NOON,
+    items,
+    later,
+    made,
+    order,
+    order_id,
+    orders,
+)
 
 ROOM = (
     Column("room_id", Integer, nullable=False, server_default="7"),
@@ -126,26 +137,18 @@ def test_a_mapped_class_may_be_selected_from(engine: Engine) -> None:
 def test_a_join_reads_the_same_month_of_a_sibling_and_plain_tables_as_they_are(
     engine: Engine,
 ) -> None:
-    items = MonthlyTable(
-        Family("t_item", timezone="Asia/Shanghai", gene=FAMILY.gene, key=("item_id",)),
-        Table(
-            "t_item",
-            MetaData(),
-            Column("item_id", String(28), primary_key=True),
-            Column("order_id", String(28)),
-        ),
-    )
-    table = MonthlyTable(FAMILY, orders().declared, siblings=[items])
+    bought = items()
+    table = MonthlyTable(FAMILY, orders().declared, siblings=[bought])
     users = Table("users", MetaData(), Column("id", Integer, primary_key=True))
     made(table, engine, JANUARY)
-    made(items, engine, JANUARY)
+    made(bought, engine, JANUARY)
     users.create(engine)
     with engine.begin() as connection:
         connection.execute(insert(users), [{"id": 1}])
         connection.execute(insert(table.month(JANUARY)), [order(1), order(2)])
         item = {"item_id": order_id(9), "order_id": order_id(1)}
-        connection.execute(insert(items.month(JANUARY)), [item])
-    t, i = table.declared, items.declared
+        connection.execute(insert(bought.month(JANUARY)), [item])
+    t, i = table.declared, bought.declared
     joined = (
         select(t.c.user_id, i.c.item_id)
         .join(i, i.c.order_id == t.c.order_id)
