@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, names_for
-from shardctl.clause import Algorithm, Clause
+from shardctl.clause import Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
@@ -133,23 +133,18 @@ class Attempts:
         needed: Callable[[], bool],
     ) -> tuple[float, Step]:
         """Carry a step out; how long that took, in seconds, and how it was done."""
+        by_tool = ByTool(self.site, self.gate, self.telling)
+        if tool := by_tool.of(member, step):
+            alteration = self._alteration(sender.connection, member, step)
+            with self._lane(sender, table, heavy=True):
+                return by_tool.carry_out(
+                    tool, alteration, sender, record, member, table, step, needed
+                )
         data = self.clauses[step.numbers[0]].data
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
-        heavy = data or rebuilds or bool(step.refused)
         # Made before, as the lane is the narrow place; anew where it had to be waited for.
         made, statements = time.monotonic(), self._statements(sender.connection, member, step)
-        with self.lanes.taken(heavy=heavy):
-            self.gate.admit(table, before_waiting=sender.settle)
-            by_tool = ByTool(self.site, self.gate, self.telling)
-            if tool := by_tool.of(member, step):
-                alteration = self._alteration(sender.connection, member, step)
-                alter = partial(
-                    by_tool.alter, tool, alteration, sender, member, table, step, needed
-                )
-                carried_out = replace(step, algorithm=Algorithm(tool.engine))
-                statement = f"{tool.engine}: {alteration.joined(member.table, None).sql}"
-                seconds = sender.recorded(record, step.numbers, statement, alter)
-                return seconds, carried_out
+        with self._lane(sender, table, heavy=data or rebuilds or bool(step.refused)):
             if time.monotonic() - made > FRESH:
                 statements = self._statements(sender.connection, member, step)
             if data:
@@ -157,6 +152,13 @@ class Attempts:
             with self._waiting(sender, member, step):
                 seconds = sender.structure(record, member.table, step.numbers, statements)
             return seconds, step
+
+    @contextmanager
+    def _lane(self, sender: Sender, table: str, *, heavy: bool) -> Iterator[None]:
+        """A block in which a statement may be sent."""
+        with self.lanes.taken(heavy=heavy):
+            self.gate.admit(table, before_waiting=sender.settle)
+            yield
 
     def _waiting(self, sender: Sender, member: Member, step: Step) -> AbstractContextManager[None]:
         """Around a statement that may take long: it is not to be lost at its end."""

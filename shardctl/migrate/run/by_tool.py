@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from shardctl.catalog import Member
+from shardctl.clause import Algorithm
 from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.trial import Step
@@ -13,7 +15,7 @@ from shardctl.migrate.online import alter as online
 from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.run.failure import MonthFailed
-from shardctl.migrate.run.send import Sender
+from shardctl.migrate.run.send import Record, Sender
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 
@@ -35,19 +37,21 @@ class ByTool:
             size = self.site.database.dialect.sizes(connection, [member.table]).get(member.table)
         return tool if tool.takes(size) else None
 
-    def alter(
+    def carry_out(
         self,
         tool: Online,
         alteration: Alteration,
         sender: Sender,
+        record: Record,
         member: Member,
         table: str,
         step: Step,
         needed: Callable[[], bool],
-    ) -> None:
-        """Have a tool do a step; sessions that have nothing to do meanwhile are kept open.
+    ) -> tuple[float, Step]:
+        """Have a tool do a step; how long that took, in seconds, and the step as it was done.
 
         Args:
+            record: what becomes of the table's clauses.
             table: the family's or plain table's name.
             needed: whether the table still needs the step, judged by how it looks now.
 
@@ -57,6 +61,22 @@ class ByTool:
             KeyboardInterrupt: the tool was ended by Ctrl-C.
             LockLost: another run took over; the tool was ended.
         """
+        alter = partial(self._alter, tool, alteration, sender, member, table, step, needed)
+        statement = f"{tool.engine}: {alteration.joined(member.table, None).sql}"
+        seconds = sender.recorded(record, step.numbers, statement, alter)
+        return seconds, replace(step, algorithm=Algorithm(tool.engine))
+
+    def _alter(
+        self,
+        tool: Online,
+        alteration: Alteration,
+        sender: Sender,
+        member: Member,
+        table: str,
+        step: Step,
+        needed: Callable[[], bool],
+    ) -> None:
+        """The same, not recorded; sessions that have nothing to do meanwhile are kept open."""
 
         def alive() -> None:
             sender.lease.check()
