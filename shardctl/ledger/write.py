@@ -205,8 +205,6 @@ class Ledger(Verdicts):
         self, connection: Connection, tables: Collection[str], revision: str | None
     ) -> None:
         """Record that registered month tables have come to a revision."""
-        if not tables:
-            return
         which = schema.month.c.table_name.in_(tables)
         self._write(connection, update(schema.month).where(which).values(revision=revision))
 
