@@ -284,8 +284,8 @@ def unfinished(tmp_path: Path, url: str, upgrade: str = ADD_AND_FILL) -> Project
     return project
 
 
-def test_premake_is_not_kept_by_an_unfinished_upgrade(tmp_path: Path, url: str) -> None:
-    project = unfinished(tmp_path, url)
+def test_premake_is_not_kept_by_an_unfinished_upgrade(tmp_path: Path, flow_url: str) -> None:
+    project = unfinished(tmp_path, flow_url)
 
     assert made(premake(project.config, months=0, now=NOW)) == ["t_order_202602"]
     assert equal_to_template(project, "t_order_202602")
@@ -300,10 +300,10 @@ def test_premake_is_not_kept_by_an_unfinished_upgrade(tmp_path: Path, url: str) 
 
 
 def test_rows_that_come_before_the_upgrade_goes_on_are_left_as_they_are(
-    tmp_path: Path, url: str
+    tmp_path: Path, flow_url: str
 ) -> None:
     """They were written to the new structure; no data clause runs on them."""
-    project = unfinished(tmp_path, url)
+    project = unfinished(tmp_path, flow_url)
     premake(project.config, months=0, now=NOW)
     project.sql(
         "INSERT INTO t_order_202602 (order_id, create_time) VALUES ('1', '2026-02-01 00:00:00')"
@@ -314,10 +314,10 @@ def test_rows_that_come_before_the_upgrade_goes_on_are_left_as_they_are(
 
 
 def test_a_data_clause_that_is_still_to_come_reaches_rows_that_came_before_it(
-    tmp_path: Path, url: str
+    tmp_path: Path, flow_url: str
 ) -> None:
     last = "op.execute(\"UPDATE t_order SET note = 'late' WHERE note IS NULL\")\n"
-    project = unfinished(tmp_path, url, ADD_AND_FILL + last)
+    project = unfinished(tmp_path, flow_url, ADD_AND_FILL + last)
     premake(project.config, months=0, now=NOW)
     project.sql(
         "INSERT INTO t_order_202602 (order_id, create_time) VALUES ('1', '2026-02-01 00:00:00')"
@@ -327,8 +327,10 @@ def test_a_data_clause_that_is_still_to_come_reaches_rows_that_came_before_it(
     assert project.rows("SELECT cents, note FROM t_order_202602") == [(None, "late")]
 
 
-def test_giving_an_upgrade_up_reaches_the_months_made_meanwhile(tmp_path: Path, url: str) -> None:
-    project = unfinished(tmp_path, url)
+def test_giving_an_upgrade_up_reaches_the_months_made_meanwhile(
+    tmp_path: Path, flow_url: str
+) -> None:
+    project = unfinished(tmp_path, flow_url)
     premake(project.config, months=0, now=NOW)
 
     project.downgrade("-1")
