@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from shardctl.dialects.base import PLACES, Dialect, execute, text_of
+from shardctl.dialects.base import PLACES, Dialect, execute, send, text_of
 from shardctl.dialects.mysql import MySQL, errors, session
 from shardctl.dialects.sqlite import SQLite
 from shardctl.dialects.values import Blocker, Definition, Lag, Size, Statement, Written
@@ -28,6 +28,7 @@ __all__ = [
     "Written",
     "execute",
     "open_database",
+    "send",
     "text_of",
 ]
 

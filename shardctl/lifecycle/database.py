@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shardctl.dialects import Statement, send
 from shardctl.migrate.site import Site
 
 _VERSIONS = "alembic_version"
@@ -24,5 +25,5 @@ def revision_of(versions: tuple[str, ...]) -> str | None:
 def has_rows(site: Site, table: str) -> bool:
     """Whether a table holds any row at all; asks for one, and counts none."""
     quoted = site.database.dialect.quote(table)
-    one = site.connection.execution_options(no_parameters=True)
-    return one.exec_driver_sql(f"SELECT 1 FROM {quoted} LIMIT 1").first() is not None
+    one = Statement(f"SELECT 1 FROM {quoted} LIMIT 1")
+    return send(site.connection, one).first() is not None

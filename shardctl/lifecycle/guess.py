@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from shardctl.catalog import Member
 from shardctl.config import Value
+from shardctl.dialects import Statement, send
 from shardctl.errors import InvalidId
 from shardctl.gene import DigitsGene
 from shardctl.migrate.site import Site
@@ -62,8 +63,8 @@ def _ids(site: Site, table: str, column: str) -> tuple[str, ...]:
     ids: set[str] = set()
     for way in ("ASC", "DESC"):
         sql = f"SELECT {quote(column)} FROM {quote(table)} ORDER BY {quote(column)} {way}"
-        plain = site.connection.execution_options(no_parameters=True)
-        ids.update(map(str, plain.exec_driver_sql(f"{sql} LIMIT {_SAMPLE}").scalars()))
+        some = Statement(f"{sql} LIMIT {_SAMPLE}")
+        ids.update(map(str, send(site.connection, some).scalars()))
     return tuple(sorted(ids))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member, Roster, references, rosters
 from shardctl.config import Config
-from shardctl.dialects import LOCK_WAIT, Database, open_database
+from shardctl.dialects import LOCK_WAIT, Database, Statement, open_database, send
 from shardctl.errors import AccessDenied, StepFailed
 from shardctl.family import Family
 from shardctl.migrate.waves import in_order
@@ -120,10 +120,8 @@ class Site:
             f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {quote(member.table)})"
             for number, member in enumerate(months)
         )
-        exact = {"no_parameters": True}
         with self.reading() as connection:
-            told = connection.exec_driver_sql(has_rows, execution_options=exact)
-            return min(told.scalars(), default=None)
+            return min(send(connection, Statement(has_rows)).scalars(), default=None)
 
     def zone(self, table: str) -> str:
         """The time zone in which clauses on a table run."""

@@ -707,9 +707,7 @@ class Bench:
         self.sql("CREATE TABLE room (id bigint PRIMARY KEY)")
         self.sql("CREATE TABLE t_user (id bigint PRIMARY KEY)")
         self.make(case, "")
-        # What execute() leaves behind on a connection is not meant for SQLAlchemy's own text.
-        plain = self.connection.execution_options(no_parameters=False)
-        operations = Operations(MigrationContext.configure(plain))
+        operations = Operations(MigrationContext.configure(self.connection))
         exec(case.filled(case.up), {"op": operations, "sa": sa, "mysql": mysql})
         made = self.dialect.structures(self.connection, [case.family])[case.family]
         self.dialect.drop(self.connection, self.dialect.table_names(self.connection))

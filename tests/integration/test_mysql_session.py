@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, make_url, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, literal_column, make_url, select
 
 from shardctl.dialects import Statement, execute, open_database
 from shardctl.errors import ConfigError, DatabaseUnavailable, UnsupportedServer
@@ -41,6 +41,15 @@ def test_a_session_waits_for_locks_as_long_as_it_is_told(server_url: str) -> Non
 
 def test_a_session_waits_for_seconds_by_default_not_for_a_day(server_url: str) -> None:
     assert value(server_url, "SELECT @@lock_wait_timeout") == 5
+
+
+def test_what_is_sent_as_it_is_changes_nothing_for_sqlalchemys_own_text(server_url: str) -> None:
+    database = open_database(server_url)
+    create = "CREATE TABLE t_order (id int PRIMARY KEY, note varchar(9) DEFAULT '50%')"
+    with database.connect() as connection:
+        execute(connection, Statement(create))
+        assert "'50%'" in database.dialect.definition(connection, "t_order").create
+        assert connection.scalar(select(literal_column("'50%'"))) == "50%"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 from shardctl.dialects.base.altering import Altering
 from shardctl.dialects.base.meanings import Meanings
 from shardctl.dialects.base.reading import Reading
-from shardctl.dialects.base.sending import execute, text_of
+from shardctl.dialects.base.sending import execute, send, text_of
 from shardctl.dialects.base.sessions import Sessions
 
-__all__ = ["PLACES", "Dialect", "execute", "text_of"]
+__all__ = ["PLACES", "Dialect", "execute", "send", "text_of"]
 
 PLACES: Final = 64
 """So many sessions at most share a token: `token` itself, then `token.1` and so on."""

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from shardctl.clause import Names, shorten
+from shardctl.dialects.base.sending import send
 from shardctl.dialects.mysql.tokens import Token, tokens, unquote
 from shardctl.dialects.values import Definition, Statement
 
@@ -60,12 +61,14 @@ def shown(
     Args:
         zone: in which defaults of TIMESTAMP columns are shown; None: the session's.
     """
-    plain = connection.execution_options(no_parameters=True)
     with _raw_results(connection, zone):
         return {
-            table: _decoded(plain.exec_driver_sql(f"SHOW CREATE TABLE {quote(table)}").one()[1])
-            for table in tables
+            table: _decoded(send(connection, _shown(table)).scalars(1).one()) for table in tables
         }
+
+
+def _shown(table: str) -> Statement:
+    return Statement(f"SHOW CREATE TABLE {quote(table)}")
 
 
 def in_hex(literal: str) -> str:

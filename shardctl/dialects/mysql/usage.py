@@ -12,8 +12,10 @@ from typing import Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from shardctl.dialects.base.sending import send
 from shardctl.dialects.mysql import errors
 from shardctl.dialects.mysql.server import Server
+from shardctl.dialects.values import Statement
 
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-table-wait-summary-tables.html
 _IS_INSTRUMENTED: Final = """
@@ -41,9 +43,8 @@ def has(connection: Connection, server: Server, query: str, seconds: float) -> b
     else:
         hint = f"SELECT /*+ MAX_EXECUTION_TIME({max(int(seconds * 1000), 1)}) */"
         limited = hint + query.removeprefix("SELECT")
-    exact = {"no_parameters": True}
     try:
-        return connection.exec_driver_sql(limited, execution_options=exact).first() is not None
+        return send(connection, Statement(limited)).first() is not None
     except DBAPIError as error:
         if (
             errors.is_interrupted(error)

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from shardctl.dialects.base.sending import send
 from shardctl.dialects.sqlite.describe import describe
 from shardctl.dialects.sqlite.parse import CreateIndex, create_index, create_table
 from shardctl.dialects.sqlite.text import quote
-from shardctl.dialects.values import Definition, Size
+from shardctl.dialects.values import Definition, Size, Statement
 from shardctl.structure import Column, Structure
 
 _INSTRUCTIONS = 10_000
@@ -118,8 +119,7 @@ def has(connection: Connection, query: str, seconds: float) -> bool:
     until = time.monotonic() + seconds
     driver.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS)
     try:
-        exact = {"no_parameters": True}
-        return connection.exec_driver_sql(query, execution_options=exact).first() is not None
+        return send(connection, Statement(query)).first() is not None
     finally:
         driver.set_progress_handler(None, 0)
 

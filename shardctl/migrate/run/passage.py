@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from shardctl import ledger
 from shardctl.clause import Clause
-from shardctl.dialects import execute
+from shardctl.dialects import execute, send
 from shardctl.ledger import BackfillRow, Direction
 from shardctl.migrate.run.failure import MonthFailed
 from shardctl.migrate.run.ranges import Key, Ranges
@@ -157,10 +156,7 @@ class Passage:
 
     def _end(self, last: Key) -> Key:
         query = self.ranges.end(last)
-        exact: dict[str, Any] = {} if query.values else {"no_parameters": True}
-        row = self.sender.connection.exec_driver_sql(
-            f"/* {self._mark} */ {query.sql}", query.values or None, execution_options=exact
-        ).first()
+        row = send(self.sender.connection, query, self._mark).first()
         return tuple(row) if row is not None else ()
 
     @property
