@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
 from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.trial import Step
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.long_wait import Sizes, longer_wait, may_be_long
 from shardctl.migrate.run.backfill import Backfill
@@ -134,31 +135,29 @@ class Attempts:
     ) -> tuple[float, Step]:
         """Carry a step out; how long that took, in seconds, and how it was done."""
         by_tool = ByTool(self.site, self.gate, self.telling)
-        if tool := by_tool.of(member, step):
-            alteration = self._alteration(sender.connection, member, step)
-            with self._lane(sender, table, heavy=True):
+
+        def way() -> tuple[Online | None, tuple[Statement, ...]]:
+            tool = by_tool.of(member, step)
+            return tool, () if tool else self._statements(sender.connection, member, step)
+
+        data = self.clauses[step.numbers[0]].data
+        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
+        # Found before, as the lane is the narrow place; anew where it had to be waited for.
+        found, (tool, statements) = time.monotonic(), way()
+        with self.lanes.taken(heavy=data or rebuilds or bool(step.refused)):
+            self.gate.admit(table, before_waiting=sender.settle)
+            if time.monotonic() - found > FRESH:
+                tool, statements = way()
+            if tool:
+                alteration = self._alteration(sender.connection, member, step)
                 return by_tool.carry_out(
                     tool, alteration, sender, record, member, table, step, needed
                 )
-        data = self.clauses[step.numbers[0]].data
-        rebuilds = step.algorithm is not None and step.algorithm.rebuilds
-        # Made before, as the lane is the narrow place; anew where it had to be waited for.
-        made, statements = time.monotonic(), self._statements(sender.connection, member, step)
-        with self._lane(sender, table, heavy=data or rebuilds or bool(step.refused)):
-            if time.monotonic() - made > FRESH:
-                statements = self._statements(sender.connection, member, step)
             if data:
                 return sender.data(member.table, step.numbers, statements), step
             with self._waiting(sender, member, step):
                 seconds = sender.structure(record, member.table, step.numbers, statements)
             return seconds, step
-
-    @contextmanager
-    def _lane(self, sender: Sender, table: str, *, heavy: bool) -> Iterator[None]:
-        """A block in which a statement may be sent."""
-        with self.lanes.taken(heavy=heavy):
-            self.gate.admit(table, before_waiting=sender.settle)
-            yield
 
     def _waiting(self, sender: Sender, member: Member, step: Step) -> AbstractContextManager[None]:
         """Around a statement that may take long: it is not to be lost at its end."""
