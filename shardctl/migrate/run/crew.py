@@ -43,7 +43,7 @@ class Crew:
         """
         self._join = join
         self._most = most
-        self._sessions: list[Sender] = []
+        self._sessions: dict[int, Sender] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Crew:
@@ -67,22 +67,25 @@ class Crew:
                 finished before, and no other is begun.
         """
         size = min(self._most, len(members))
-        while len(self._sessions) < size:
-            place = len(self._sessions)
-            self._sessions.append(self._stack.enter_context(self._join(place)))
         shift = _Shift(members, turn, together, size)
+        ways = [partial(shift.work, partial(self._session, place)) for place in range(size)]
         if size == 1:
-            shift.work(self._sessions[0])
+            ways[0]()
             return shift.done()
         threads = [
-            threading.Thread(target=shift.work, args=(sender,), name="shardctl step", daemon=True)
-            for sender in self._sessions[:size]
+            threading.Thread(target=work, name="shardctl step", daemon=True) for work in ways
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         return shift.done()
+
+    def _session(self, place: int) -> Sender:
+        """The session of a place; opened in the thread that needs it, as that takes a while."""
+        if place not in self._sessions:
+            self._sessions[place] = self._stack.enter_context(self._join(place))
+        return self._sessions[place]
 
 
 class _Shift:
@@ -99,11 +102,16 @@ class _Shift:
         self._errors: list[BaseException] = []
         self._lock = threading.Lock()
 
-    def work(self, sender: Sender) -> None:
+    def work(self, session: Callable[[], Sender]) -> None:
         """Take one table after another, until there is none or a turn has failed.
 
         What is raised is raised again in the caller's thread.
         """
+        try:
+            sender = session()
+        except BaseException as error:  # noqa: BLE001
+            self._errors.append(error)
+            return
         for act in (partial(self._work, sender), sender.settle):
             try:
                 act()
