@@ -86,7 +86,12 @@ class Verdicts(Clauses):
     def unskip(
         self, connection: Connection, revision: str, direction: Direction, table: str
     ) -> int:
-        """Take back that clauses are left out on a table; how many they were."""
+        """Take back that clauses are left out on a table, in a transaction of the caller's.
+
+        Returns:
+            How many they were.
+        """
+        self._held(connection, shared=True)
         clause = schema.clause
         which = (*_on(revision, direction, table), clause.c.how == "skipped")
         self._archive(connection, *which)
@@ -95,7 +100,8 @@ class Verdicts(Clauses):
     def _archive(self, connection: Connection, *which: ColumnElement[bool]) -> None:
         """Copy rows that are about to be deleted to the log, within the same transaction.
 
-        Of a backfill that broke off, together with how many rows it had changed.
+        The caller has made sure there that the lock is ours, up to its end. Of a
+        backfill that broke off, together with how many rows it had changed.
         """
         names = [column.name for column in schema.log.columns if column is not schema.log.c.id]
         clause, begun = schema.clause.c, schema.backfill.c
@@ -105,9 +111,8 @@ class Verdicts(Clauses):
             for name in names
         ]
         rows = select(*values).select_from(schema.clause.outerjoin(schema.backfill, same))
-        rows = rows.where(*which).where(select(schema.lock.c.fence).where(self._ours).exists())
-        order = rows.order_by(schema.clause.c.begun_at, schema.clause.c.n)
-        self._write(connection, insert(schema.log).from_select(names, order))
+        order = rows.where(*which).order_by(schema.clause.c.begun_at, schema.clause.c.n)
+        connection.execute(insert(schema.log).from_select(names, order))
 
     def _judge(
         self,

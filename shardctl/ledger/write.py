@@ -102,9 +102,10 @@ class Ledger(Verdicts):
             self._void(connection, revision, direction)
 
     def _void(self, connection: Connection, revision: str, direction: Direction) -> None:
+        self._held(connection, shared=True)
         self._archive(connection, *_of(schema.clause, revision, direction))
         for table in (schema.backfill, schema.clause, schema.run):
-            self._write(connection, delete(table).where(*_of(table, revision, direction)))
+            connection.execute(delete(table).where(*_of(table, revision, direction)))
 
     # -- backfills ----------------------------------------------------------------------------
 
