@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, create_engine, make_url
 
-from shardctl import Month
+from shardctl import Month, lock
 from shardctl.dialects import open_database
 from tests.project import Project
 from tests.servers import FLAVOURS, Unusable, private
@@ -79,23 +79,27 @@ class Months:
     def project(self, revision: str) -> Iterator[Project]:
         """The tables, made, and a project of theirs with one revision; both go in the end.
 
+        The ledger stands, as it does before every upgrade but a database's first.
+
         Args:
             revision: what it does, with `table` for the family's name.
         """
         self.make()
         with tempfile.TemporaryDirectory(prefix="shardctl-bench-") as folder:
             project = Project.make(Path(folder), self.url, self.family)
+            self.open_ledger()
             project.revision("change", revision, head=f'table = "{self.family}"\n')
             yield project
-        self._forget()
+        self.forget()
         self._each(self.tables, lambda table: (f"DROP TABLE {table}",))
 
     def again(self, column: str) -> None:
-        """Put the tables back as they were made, and forget the ledger and Alembic's version.
+        """Put the tables back as they were made, beside a ledger that knows nothing of them.
 
         Empty tables lose the column again, by a rebuild: MySQL's keep no row version of it.
         """
-        self._forget()
+        self.forget()
+        self.open_ledger()
         if self.rows:
             self._each(self.tables, self._filled)
             return
@@ -105,11 +109,17 @@ class Months:
         those = [table for table in self.tables if table in changed]
         self._each(those, lambda table: (f"ALTER TABLE {table} {drop}",))
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Drop the ledger and Alembic's version: shardctl has never been here."""
         with connected(self.url) as connection:
             for name in open_database(self.url).dialect.table_names(connection):
                 if name.startswith("shardctl_") or name == "alembic_version":
                     connection.exec_driver_sql(f"DROP TABLE {name}")
+
+    def open_ledger(self) -> None:
+        """Take the lock and give it back: the first time that makes the ledger's tables."""
+        with lock.acquire(open_database(self.url), command="upgrade"):
+            pass
 
     def _seed(self) -> None:
         seed = f"{self.family}_seed"
