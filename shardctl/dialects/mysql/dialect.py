@@ -16,6 +16,7 @@ from shardctl.dialects.mysql import (
     algorithm,
     column,
     errors,
+    extent,
     orphans,
     others,
     read,
@@ -70,7 +71,7 @@ class MySQL(Dialect):
         return text.definition(connection, table)
 
     def sizes(self, connection: Connection, tables: Collection[str]) -> dict[str, Size]:
-        return read.sizes(connection, self.server, tables)
+        return extent.sizes(connection, self.server, tables)
 
     def has(self, connection: Connection, query: str, seconds: float) -> bool | None:
         return usage.has(connection, self.server, query, seconds)
@@ -87,7 +88,7 @@ class MySQL(Dialect):
     def row_versions(self, connection: Connection, tables: Collection[str]) -> dict[str, int]:
         if self.row_version_limit is None:
             return {}
-        return read.row_versions(connection, tables)
+        return extent.row_versions(connection, tables)
 
     def quote(self, name: str) -> str:
         return text.quote(name)
