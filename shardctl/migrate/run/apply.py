@@ -25,6 +25,7 @@ from shardctl.migrate.run.failure import Failures, once_free
 from shardctl.migrate.run.lanes import Lanes
 from shardctl.migrate.run.looks import Look, Looks
 from shardctl.migrate.run.send import Sender, sender
+from shardctl.migrate.run.setback import Setbacks
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
@@ -167,6 +168,7 @@ class Application:
             self.clauses,
             self.lessons,
             telling,
+            Setbacks(site, self.clauses, telling, self.gate.restraint.lock_wait),
             Lanes(self.course),
             Sizes(site, [member.table for member in members]),
         )

@@ -1,4 +1,4 @@
-"""Sends one step to one table: again where others are in the way, and with words where it fails."""
+"""Sends one step to one table, and again where others are in the way."""
 
 from __future__ import annotations
 
@@ -23,21 +23,11 @@ from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.long_wait import Sizes, longer_wait, may_be_long
 from shardctl.migrate.run.backfill import Backfill
 from shardctl.migrate.run.by_tool import ByTool
-from shardctl.migrate.run.failure import (
-    ONCE_CONNECTED,
-    MonthFailed,
-    broke_off,
-    by_hand,
-    failed,
-    once_free,
-    once_mended,
-    refused,
-    said,
-)
-from shardctl.migrate.run.held import held_by
+from shardctl.migrate.run.failure import MonthFailed
 from shardctl.migrate.run.lanes import Lanes
 from shardctl.migrate.run.looks import FRESH
-from shardctl.migrate.run.send import Record, Sender, sent
+from shardctl.migrate.run.send import Record, Sender
+from shardctl.migrate.run.setback import Setbacks
 from shardctl.migrate.run.telling import Telling
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
@@ -59,6 +49,7 @@ class Attempts:
     clauses: Sequence[Clause]
     lessons: Mapping[str, Lesson]
     telling: Telling
+    setbacks: Setbacks
     lanes: Lanes
     sizes: Sizes
 
@@ -96,7 +87,7 @@ class Attempts:
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
-                        self._ended(sender, member, step)
+                        self.setbacks.ended(sender, member, step)
                     raise KeyboardInterrupt from error
                 if step.demanded and dialect.is_algorithm_refused(error):
                     if _is_template(member):
@@ -111,9 +102,9 @@ class Attempts:
                         self.send(sender, record, member, table, anyhow, needed)
                         return
                     raise self._refused(sender, member, step, words, error) from error
-                if pause is None or not self.held_up(error):
+                if pause is None or not dialect.is_held_up(error):
                     raise
-                held = self._held_by(sender, member, step, error)
+                held = self.setbacks.held_by(sender, member, step, error)
                 self.telling(member, step, "waiting", detail=f"{held}; next try in {pause:.1f} s")
             else:
                 self.telling(member, carried_out, "run", seconds=seconds)
@@ -169,7 +160,7 @@ class Attempts:
 
     def _backfill(self, sender: Sender, member: Member, step: Step) -> None:
         tell = partial(self.telling, member, step)
-        held_by = partial(self._held_by, sender, member, step)
+        held_by = partial(self.setbacks.held_by, sender, member, step)
         with self.lanes.taken(heavy=True):
             self.gate.admit(self.clauses[step.numbers[0]].table)
             backfill = Backfill(self.site, self.gate, sender, tell, held_by)
@@ -180,8 +171,20 @@ class Attempts:
                     sender.ended(member.table, step.numbers)
                 raise
             except StepFailed as error:  # the gate is closed, or the table has no fit key
-                self.failed(sender, member, step, str(error).partition("\n")[0])
+                self.setbacks.failed(sender, member, step, str(error).partition("\n")[0])
                 raise
+
+    def _refused(
+        self,
+        sender: Sender,
+        member: Member,
+        step: Step,
+        words: str,
+        error: DBAPIError | None = None,
+    ) -> MonthFailed:
+        self.setbacks.failed(sender, member, step, words, error)
+        anyhow = self._alteration(sender.connection, member, step).joined(member.table, None)
+        return self.setbacks.refused(member, step, words, anyhow.sql)
 
     def _statements(
         self, connection: Connection, member: Member, step: Step
@@ -203,78 +206,6 @@ class Attempts:
             lambda: self.site.look([member]).get(member.table),
             lambda: dialect.definition(connection, member.table),
         )
-
-    def failed(
-        self,
-        sender: Sender,
-        member: Member,
-        step: Step,
-        words: str,
-        error: DBAPIError | None = None,
-    ) -> None:
-        """Record that a step did not take effect, and tell why."""
-        sender.lease.ledger.failed_clauses(
-            sender.connection,
-            *sender.run,
-            step.numbers,
-            member.table,
-            words,
-            statement=sent(error) if error else None,
-        )
-        self.telling(member, step, "failed", detail=words)
-
-    def _refused(
-        self,
-        sender: Sender,
-        member: Member,
-        step: Step,
-        words: str,
-        error: DBAPIError | None = None,
-    ) -> MonthFailed:
-        self.failed(sender, member, step, words, error)
-        statement = self._alteration(sender.connection, member, step).joined(member.table, None)
-        return MonthFailed(
-            refused(member.table, step, self.revision, words), by_hand(statement.sql, member.month)
-        )
-
-    def _ended(self, sender: Sender, member: Member, step: Step) -> None:
-        """Record that Ctrl-C has ended a clause's statement, which has had no effect."""
-        sender.ended(member.table, step.numbers)
-        self.telling(member, step, "failed", detail="ended by Ctrl-C, the table is as it was")
-
-    def held_up(self, error: DBAPIError) -> bool:
-        """Whether others are in the way, so that the same step may pass later."""
-        return self.site.database.dialect.is_held_up(error)
-
-    def _held_by(self, sender: Sender, member: Member, step: Step, error: DBAPIError) -> str:
-        dialect = self.site.database.dialect
-        if not dialect.is_lock_timeout(error):
-            return dialect.words(error)  # a deadlock, whose other party may be gone
-        with self.site.reading() as connection:
-            blockers = dialect.blockers(
-                connection,
-                member.table,
-                rows=self.clauses[step.numbers[0]].data,
-                waited=self.gate.restraint.lock_wait,
-                ours=sender.session,
-            )
-        lost = "".join(f"{note}; " for note in getattr(error, "__notes__", ()))
-        return lost + (held_by(blockers) if blockers else dialect.unseen_blocker)
-
-    def failure(
-        self, sender: Sender, member: Member, step: Step, error: DBAPIError
-    ) -> tuple[str, str]:
-        """What happened, in a line, and in another how to go on."""
-        dialect = self.site.database.dialect
-        where, what = member.table or "database", said(step)
-        words = dialect.words(error)
-        if self.held_up(error):
-            if dialect.is_lock_timeout(error):
-                words += f"; {self._held_by(sender, member, step, error)}"
-            return failed(where, what, self.revision, words), once_free(self.revision)
-        if dialect.is_connection_lost(error):
-            return broke_off(where, what, self.revision, words), ONCE_CONNECTED
-        return failed(where, what, self.revision, words), once_mended(self.revision)
 
 
 def _is_template(member: Member) -> bool:

@@ -123,21 +123,21 @@ class Turns:
 
     def _sent(self, sender: Sender, record: Record, member: Member, step: Step, last: bool) -> str:
         """Send one step; who keeps the table locked, where somebody does, in words."""
-        attempts = self.attempts
+        attempts, setbacks = self.attempts, self.attempts.setbacks
         still = partial(self._needs, sender, member, step.numbers)
         try:
             attempts.send(sender, record, member, self.table, step, still)
         except DBAPIError as error:
             dialect = attempts.site.database.dialect
             # Nothing goes on without the template, and a failure is no reason to wait.
-            deferred = attempts.held_up(error) and member.month is not None
+            deferred = dialect.is_held_up(error) and member.month is not None
             if deferred and not last:
                 attempts.telling(member, step, "waiting", detail=LATER)
             elif dialect.is_connection_lost(error):
                 attempts.telling(member, step, "failed", detail=dialect.words(error))
             else:
-                attempts.failed(sender, member, step, dialect.words(error), error)
-            told, way_on = attempts.failure(sender, member, step, error)
+                setbacks.failed(sender, member, step, dialect.words(error), error)
+            told, way_on = setbacks.worded(sender, member, step, error)
             if deferred:
                 return told
             raise MonthFailed(told, way_on, lost=dialect.is_connection_lost(error)) from error
