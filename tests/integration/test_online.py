@@ -8,7 +8,7 @@ import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from shardctl.migrate.site import opened
 from shardctl.month import Month
 from shardctl.report import Event, Note, Progress, Report, Step, silent
 from shardctl.structure import differences
-from tests.blocking import read_by_another, started
+from tests.blocking import read_by_another, started, waiting
 from tests.conftest import SETTINGS, RunCli
 from tests.nursery import Nursery
 from tests.project import Project, until
@@ -56,14 +56,17 @@ def made(folder: Path, url: str, more: str = "") -> Project:
         project.sql(
             TABLE.format(table=table, more=more.replace("#", table.removeprefix("t_order")))
         )
+    grown(project, BIG)
+    project.sql(f"INSERT INTO {SMALL} (order_id) VALUES ('a')", f"ANALYZE TABLE {SMALL}")
+    return project
+
+
+def grown(project: Project, month: str) -> None:
+    """Fill a month with so much that the tool is to rebuild it."""
     rows = ", ".join(f"('{number:05}', {number}, REPEAT('x', 300))" for number in range(ROWS))
     project.sql(
-        f"INSERT INTO {BIG} (order_id, kind, body) VALUES {rows}",
-        f"INSERT INTO {SMALL} (order_id) VALUES ('a')",
-        f"ANALYZE TABLE {BIG}",
-        f"ANALYZE TABLE {SMALL}",
+        f"INSERT INTO {month} (order_id, kind, body) VALUES {rows}", f"ANALYZE TABLE {month}"
     )
-    return project
 
 
 @pytest.fixture
@@ -238,6 +241,26 @@ def test_what_does_not_rebuild_is_the_servers_on_a_big_month_too(on_one: Project
     events: list[Event] = []
     upgrade(on_one, events.append)
     assert "pt-osc" not in how(events).values()
+    assert_equal_and_clean(on_one)
+
+
+def test_a_month_that_grows_big_while_another_is_rebuilt_is_the_tools(
+    on_one: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shardctl.migrate.run.attempt.FRESH", 0.0)  # else it takes that long
+    late = "t_order_202003"
+    on_one.sql(TABLE.format(table=late, more=""))
+    on_one.revision("r1", WIDER)
+    events: list[Event] = []
+    with ExitStack() as held:
+        held.enter_context(read_by_another(on_one, SMALL))
+        with meanwhile(lambda: upgrade(on_one, events.append)):
+            until(lambda: waiting(on_one) and (0, late) in on_one.ledger_rows("r1"))
+            grown(on_one, late)
+            held.close()
+    assert how(events) == {"t_order": "COPY", BIG: "pt-osc", SMALL: "COPY", late: "pt-osc"}
+    assert on_one.rows(f"SELECT COUNT(*) FROM {late}") == [(ROWS,)]
+    on_one.sql(f"DROP TABLE {late}")
     assert_equal_and_clean(on_one)
 
 
