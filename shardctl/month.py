@@ -94,8 +94,8 @@ class Month:
         """Fill `%Y`, `%y` and `%m` in a pattern; without one, `2026-11`."""
         if not pattern:
             return str(self)
-        filled = {"%Y": f"{self.year:04}", "%y": f"{self.year % 100:02}", "%m": f"{self.month:02}"}
-        return re.sub("%[Yym]", lambda match: filled[match[0]], pattern)
+        with_year = pattern.replace("%Y", f"{self.year:04}").replace("%y", f"{self.year % 100:02}")
+        return with_year.replace("%m", f"{self.month:02}")
 
     def __str__(self) -> str:
         return f"{self.year:04}-{self.month:02}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from shardctl.dialects import PLACES
 from shardctl.errors import ConfigError
 from shardctl.migrate.selection import ALL, NONE, Listed, Selection
 from shardctl.migrate.waves import WAVES, WaveName
+from shardctl.month import Month
 
 JOBS: Final = 4
 """Months that get cheap steps at the same time: a server with durable settings waits for its disk
@@ -56,6 +57,21 @@ class Course:
                 )
         if self.max_failures < 0:
             raise ConfigError(f"max_failures={self.max_failures}: it is a number, 0 or more")
+
+    def refuse_unknown(self, months: Sequence[Month]) -> None:
+        """Refuse months of which none is there: a slip of the pen would look like success.
+
+        Args:
+            months: those that are there; where there is none at all, nothing is refused.
+
+        Raises:
+            ConfigError: there is none of those that are to be reached, or let be rebuilt.
+        """
+        if months and self.months.only and not any(month in self.months for month in months):
+            raise ConfigError("only: there is none of these months")
+        wanted = self.let_rebuild
+        if months and wanted != NONE and not any(month in wanted for month in months):
+            raise ConfigError("let-rebuild: there is none of these months")
 
 
 DEFAULT: Final = Course()

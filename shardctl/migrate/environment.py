@@ -17,9 +17,9 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
-from shardctl import lock
+from shardctl import ledger, lock
 from shardctl.catalog import rosters
 from shardctl.config import FILE, load
 from shardctl.errors import Destructive, Refused, RevisionRefused, ShardctlError
@@ -110,9 +110,17 @@ def _run(
                     # Alembic moves the version after each step that does not raise.
                     with suppress(Paused), op_as_before():
                         context.run_migrations()
-                for roster in site.rosters().values():
-                    if roster.template:
-                        lease.ledger.register_family(connection, roster.family)
+                _register_families(site, connection, lease)
+
+
+def _register_families(site: Site, connection: Connection, lease: lock.Lease) -> None:
+    """Record how IDs of the families are routed that are in the database now."""
+    known = ledger.families(connection)
+    new = [family for name, family in site.families.items() if name not in known]
+    there = frozenset(site.database.dialect.table_names(connection) if new else ())
+    for family in new:
+        if family.template in there:
+            lease.ledger.register_family(connection, family)
 
 
 def _walking(

@@ -10,7 +10,7 @@ from functools import partial
 from alembic.runtime.migration import MigrationContext
 
 from shardctl import ledger
-from shardctl.errors import ConfigError, StepFailed
+from shardctl.errors import StepFailed
 from shardctl.ledger import Run
 from shardctl.lock import Lease
 from shardctl.migrate.books import Books
@@ -32,7 +32,6 @@ from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.rehearsed import Rehearsed
 from shardctl.migrate.run.apply import Application
 from shardctl.migrate.run.undo import where_it_ran
-from shardctl.migrate.selection import NONE
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
 from shardctl.report import Note, Report
@@ -138,7 +137,7 @@ class Walk:
             self.site.report(Note(words(prepared, each)))
         meant_for = without(self.site, prepared, out) if confined is None else confined
         works = self.ahead.foresight.works(prepared.revision, prepared.clauses, lessons, meant_for)
-        self._refuse_unknown_months(works)
+        self.course.refuse_unknown([work.member.month for work in works if work.member.month])
         meant = [work for work in works if work.member.month in self.course.months]
         findings = self._judged(rehearsed, meant, unsettled)
         if self.lease is None:
@@ -165,6 +164,7 @@ class Walk:
                 course=self.course,
                 confined=confined,
                 only=only,
+                foreseen=self.ahead.foresight.members,
                 seen=self.ahead.foresight.looks,
             ).carry_out()
         self.ahead.foresight.changed.clear()  # what was foreseen is how the tables look now
@@ -195,20 +195,6 @@ class Walk:
         told = partial(judge, prepared.revision, findings, site.report)
         told(allowed=self.destructive, dry_run=self.lease is None)
         return findings
-
-    def _refuse_unknown_months(self, works: Sequence[Work]) -> None:
-        """Refuse months of which none is there: a slip of the pen would look like success.
-
-        Raises:
-            ConfigError: there is none of those that are to be reached, or let be rebuilt.
-        """
-        months = [work.member.month for work in works if work.member.month]
-        course = self.course
-        if months and course.months.only and not any(m in course.months for m in months):
-            raise ConfigError("only: there is none of these months")
-        wanted = course.let_rebuild
-        if months and wanted != NONE and not any(m in wanted for m in months):
-            raise ConfigError("let-rebuild: there is none of these months")
 
     def _failed(self, revision: Revision) -> frozenset[str]:
         rows = ledger.rows_of(self.site.connection, revision.id, revision.direction)

@@ -5,9 +5,9 @@ Without a URL, on a MySQL and a MariaDB of its own with their default, durable s
 The same change of a template and all its months in three ways, turn and turn about in one run:
 by hand (one session, statement by statement, month by month), by Alembic's operations in a loop
 over the tables, and by shardctl's `upgrade` from its call to its return, with the ledger, the lock,
-all reading and verification. The ledger's tables stand, as they do before every upgrade but a
-database's first; what that one takes more is told beside. Figures are medians, and what counts is
-the ratio to the work by hand. The exit code is 1 where one is not as wanted.
+all reading and verification. The months are in care, as they are before every upgrade but a
+database's first; what it takes to make the ledger's tables is told beside. Figures are medians, and
+what counts is the ratio to the work by hand. The exit code is 1 where one is not as wanted.
 
 Planning and the stalls of writers are measured by `bench_plan` and `bench_stall`; `--all` runs
 these, too.

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, create_engine, make_url
 
-from shardctl import Month, lock
+from shardctl import Family, Month, lock
+from shardctl.catalog import rosters
 from shardctl.dialects import open_database
 from tests.project import Project
 from tests.servers import FLAVOURS, Unusable, private
@@ -79,7 +80,7 @@ class Months:
     def project(self, revision: str) -> Iterator[Project]:
         """The tables, made, and a project of theirs with one revision; both go in the end.
 
-        The ledger stands, as it does before every upgrade but a database's first.
+        The months are in care, as they are before every upgrade but a database's first.
 
         Args:
             revision: what it does, with `table` for the family's name.
@@ -87,19 +88,19 @@ class Months:
         self.make()
         with tempfile.TemporaryDirectory(prefix="shardctl-bench-") as folder:
             project = Project.make(Path(folder), self.url, self.family)
-            self.open_ledger()
+            self._adopt()
             project.revision("change", revision, head=f'table = "{self.family}"\n')
             yield project
         self.forget()
         self._each(self.tables, lambda table: (f"DROP TABLE {table}",))
 
     def again(self, column: str) -> None:
-        """Put the tables back as they were made, beside a ledger that knows nothing of them.
+        """Put the tables back as they were made, beside a ledger that knows of no change.
 
         Empty tables lose the column again, by a rebuild: MySQL's keep no row version of it.
         """
         self.forget()
-        self.open_ledger()
+        self._adopt()
         if self.rows:
             self._each(self.tables, self._filled)
             return
@@ -120,6 +121,15 @@ class Months:
         """Take the lock and give it back: the first time that makes the ledger's tables."""
         with lock.acquire(open_database(self.url), command="upgrade"):
             pass
+
+    def _adopt(self) -> None:
+        """Have the ledger know the family and its months, as it does of those in care."""
+        database, family = open_database(self.url), Family(self.family, ZONE)
+        months = rosters({self.family: family}, self.tables)[self.family].months
+        known = [(each.table, each.family, each.month) for each in months if each.month]
+        with lock.acquire(database, command="adopt") as lease, database.connect() as connection:
+            lease.ledger.register_family(connection, family)
+            lease.ledger.register_found(connection, known, None)
 
     def _seed(self) -> None:
         seed = f"{self.family}_seed"

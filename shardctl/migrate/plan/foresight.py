@@ -30,6 +30,7 @@ class Foresight:
         before: by table, how it looks or will look before the revision that was foreseen last.
         changed: the tables that revisions foreseen so far will have changed.
         met: the tables of which revisions foreseen so far have wanted anything, rows or structure.
+        members: by a clause's table, the tables that the revision foreseen last is meant for.
         looks: by table, when the revision that was foreseen last has had it looked at, in
             monotonic seconds, and how it looked.
     """
@@ -40,6 +41,7 @@ class Foresight:
     before: dict[str, Details] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)
+    members: dict[str, tuple[Member, ...]] = field(default_factory=dict)
     looks: dict[str, Look] = field(default_factory=dict)
 
     def works(
@@ -57,16 +59,16 @@ class Foresight:
         Raises:
             Contradiction: a table is neither as a clause finds it nor as it leaves it.
         """
-        self.looks = {}
+        self.members, self.looks = {}, {}
         rows = rows_of(self.site.connection, revision.id, revision.direction)
         found: list[Work] = []
         met: dict[str, Lesson] = {}
         for table, numbers in segments(clauses):
-            members = [
+            members = self.members[table] = tuple(
                 member
                 for member in (self.site.members(table) if table else (Member("", ""),))
                 if confined is None or member.table in confined
-            ]
+            )
             self._look(members)
             lesson = lessons.get(table)
             found += self._works(members, numbers, clauses, lesson, rows, confined)

@@ -52,7 +52,8 @@ class Application:
         course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
         only: the tables that it is meant for among those; None: all.
-        seen: how tables looked a moment ago, until they get their turn.
+        foreseen: by a clause's table, those that it is to reach, as they were a moment ago.
+        seen: how tables looked then, until they get their turn.
     """
 
     site: Site
@@ -66,6 +67,7 @@ class Application:
     course: Course
     confined: Confined | None = None
     only: Collection[str] | None = None
+    foreseen: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
     seen: dict[str, Look] = field(default_factory=dict)
 
     def carry_out(self) -> Outcome:
@@ -79,7 +81,7 @@ class Application:
             LockLost: another run took over.
         """
         begun = time.monotonic()
-        known = {table: self._members(table) for table, _ in segments(self.clauses)}
+        known = dict(self.foreseen)
         tables = {member.table for members in known.values() for member in members}
         self.site.report(Started(str(self.revision), len(tables)))
         works: list[Work] = []
