@@ -100,8 +100,8 @@ class Verdicts(Clauses):
     def _archive(self, connection: Connection, *which: ColumnElement[bool]) -> None:
         """Copy rows that are about to be deleted to the log, within the same transaction.
 
-        The caller has made sure there that the lock is ours, up to its end. Of a
-        backfill that broke off, together with how many rows it had changed.
+        The caller has made sure there that the lock is ours, up to its end. Of a backfill that
+        broke off, together with how many rows it had changed.
         """
         names = [column.name for column in schema.log.columns if column is not schema.log.c.id]
         clause, begun = schema.clause.c, schema.backfill.c

@@ -164,7 +164,7 @@ class Walk:
                 course=self.course,
                 confined=confined,
                 only=only,
-                foreseen=self.ahead.foresight.members,
+                there=self.ahead.foresight.members,
                 seen=self.ahead.foresight.looks,
             ).carry_out()
         self.ahead.foresight.changed.clear()  # what was foreseen is how the tables look now

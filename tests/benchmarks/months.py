@@ -92,7 +92,8 @@ class Months:
             project.revision("change", revision, head=f'table = "{self.family}"\n')
             yield project
         self.forget()
-        self._each(self.tables, lambda table: (f"DROP TABLE {table}",))
+        gone = ("alembic_version", *self.tables)
+        self._each(gone, lambda table: (f"DROP TABLE IF EXISTS {table}",))
 
     def again(self, column: str) -> None:
         """Put the tables back as they were made, beside a ledger that knows of no change.
@@ -111,11 +112,13 @@ class Months:
         self._each(those, lambda table: (f"ALTER TABLE {table} {drop}",))
 
     def forget(self) -> None:
-        """Drop the ledger and Alembic's version: shardctl has never been here."""
+        """Drop the ledger, and have Alembic know of no revision."""
         with connected(self.url) as connection:
             for name in open_database(self.url).dialect.table_names(connection):
-                if name.startswith("shardctl_") or name == "alembic_version":
+                if name.startswith("shardctl_"):
                     connection.exec_driver_sql(f"DROP TABLE {name}")
+                elif name == "alembic_version":
+                    connection.exec_driver_sql(f"DELETE FROM {name}")
 
     def open_ledger(self) -> None:
         """Take the lock and give it back: the first time that makes the ledger's tables."""

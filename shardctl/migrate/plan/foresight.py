@@ -30,7 +30,7 @@ class Foresight:
         before: by table, how it looks or will look before the revision that was foreseen last.
         changed: the tables that revisions foreseen so far will have changed.
         met: the tables of which revisions foreseen so far have wanted anything, rows or structure.
-        members: by a clause's table, the tables that the revision foreseen last is meant for.
+        members: by a clause's table, those that were there for the revision that was foreseen last.
         looks: by table, when the revision that was foreseen last has had it looked at, in
             monotonic seconds, and how it looked.
     """
@@ -64,11 +64,8 @@ class Foresight:
         found: list[Work] = []
         met: dict[str, Lesson] = {}
         for table, numbers in segments(clauses):
-            members = self.members[table] = tuple(
-                member
-                for member in (self.site.members(table) if table else (Member("", ""),))
-                if confined is None or member.table in confined
-            )
+            there = self.members[table] = self.site.members(table) if table else (Member("", ""),)
+            members = [each for each in there if confined is None or each.table in confined]
             self._look(members)
             lesson = lessons.get(table)
             found += self._works(members, numbers, clauses, lesson, rows, confined)

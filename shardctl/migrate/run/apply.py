@@ -52,7 +52,7 @@ class Application:
         course: which months it is meant for, and how many get it at the same time.
         confined: where it may run; None: everywhere.
         only: the tables that it is meant for among those; None: all.
-        foreseen: by a clause's table, those that it is to reach, as they were a moment ago.
+        there: by a clause's table, those that were there a moment ago.
         seen: how tables looked then, until they get their turn.
     """
 
@@ -67,7 +67,7 @@ class Application:
     course: Course
     confined: Confined | None = None
     only: Collection[str] | None = None
-    foreseen: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
+    there: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
     seen: dict[str, Look] = field(default_factory=dict)
 
     def carry_out(self) -> Outcome:
@@ -81,7 +81,7 @@ class Application:
             LockLost: another run took over.
         """
         begun = time.monotonic()
-        known = dict(self.foreseen)
+        known = {table: self._confined(members) for table, members in self.there.items()}
         tables = {member.table for members in known.values() for member in members}
         self.site.report(Started(str(self.revision), len(tables)))
         works: list[Work] = []
@@ -232,7 +232,10 @@ class Application:
     def _members(self, table: str) -> tuple[Member, ...]:
         if not table:
             return (Member("", ""),)
-        members = self.site.members(table)
+        return self._confined(self.site.members(table))
+
+    def _confined(self, members: tuple[Member, ...]) -> tuple[Member, ...]:
+        """Those where the revision may run."""
         if self.confined is None:
             return members
         return tuple(member for member in members if member.table in self.confined)
