@@ -50,6 +50,7 @@ MUST_CHANGE_PASSWORD_LOGIN = 1862
 
 CON_COUNT = 1040  # too many connections
 TOO_MANY_USER_CONNECTIONS = 1203
+USER_LIMIT_REACHED = 1226  # MAX_USER_CONNECTIONS of the account
 CONNECTION_ERROR = 2002  # the socket file
 CONN_HOST_ERROR = 2003  # host and port
 UNKNOWN_HOST = 2005
@@ -173,6 +174,11 @@ def is_unreachable(error: DBAPIError) -> bool:
     }
 
 
+def is_full(error: DBAPIError) -> bool:
+    """The server has no session left, or none for this user."""
+    return number(error) in {CON_COUNT, TOO_MANY_USER_CONNECTIONS, USER_LIMIT_REACHED}
+
+
 def is_access_denied(error: DBAPIError) -> bool:
     """The user, its password or its privileges do not suffice."""
     return number(error) in {
@@ -230,6 +236,8 @@ def advice(error: DBAPIError) -> str:
         return "create it first, or name another in the url"
     if is_access_denied(error):
         return "check user, password and grants"
+    if is_full(error):
+        return "wait until other sessions have ended, or have the limit raised"
     if is_unreachable(error):
         return "check host and port, and that the server runs"
     return ""

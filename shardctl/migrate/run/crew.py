@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from shardctl.catalog import Member
+from shardctl.errors import DatabaseUnavailable, StepFailed
 from shardctl.migrate.run.send import Sender
 from shardctl.migrate.work import Work
 
@@ -63,6 +64,7 @@ class Crew:
             together: how many of the next tables a session is to take at once.
 
         Raises:
+            StepFailed: the server has no session to give.
             BaseException: what a turn has raised, the first of them; those under way are
                 finished before, and no other is begun.
         """
@@ -84,7 +86,14 @@ class Crew:
     def _session(self, place: int) -> Sender:
         """The session of a place; opened in the thread that needs it, as that takes a while."""
         if place not in self._sessions:
-            self._sessions[place] = self._stack.enter_context(self._join(place))
+            try:
+                self._sessions[place] = self._stack.enter_context(self._join(place))
+            except DatabaseUnavailable as error:
+                raise StepFailed(
+                    f"there is no session {place + 1} of {self._most} to work with: {error}\n"
+                    "What was done before is recorded: run again to go on, or with fewer sessions "
+                    "(--jobs)"
+                ) from error
         return self._sessions[place]
 
 
