@@ -61,7 +61,7 @@ def downgrade(
     only: Only = None,
     except_: Except = None,
     pause_after: PauseAfter = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 4,
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,

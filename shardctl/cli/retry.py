@@ -44,7 +44,7 @@ def retry(
     online: OnlineEngine = None,
     online_from: OnlineFrom = None,
     let_rebuild: LetRebuild = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 4,
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,

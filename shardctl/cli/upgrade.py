@@ -70,7 +70,7 @@ def upgrade(
     only: Only = None,
     except_: Except = None,
     pause_after: PauseAfter = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 4,
     rebuild_jobs: RebuildJobs = 1,
     max_failures: MaxFailures = 3,
     fail_fast: FailFast = False,
