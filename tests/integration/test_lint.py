@@ -289,7 +289,7 @@ def test_what_is_destructive_and_waived_is_refused_still_and_not_repeated(
     project: Project,
 ) -> None:
     project.revision("r1", DROP_NOTE, head="# shardctl: allow drop-column\n")
-    assert "will be refused without --allow-destructive" in notes(project.dry_run())[0]
+    assert "refuses it without --allow-destructive" in notes(project.dry_run())[0]
     with pytest.raises(Destructive):
         project.upgrade()
     events: list[Event] = []

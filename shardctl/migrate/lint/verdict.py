@@ -33,7 +33,7 @@ def judge(
         if finding in refused:
             continue
         if finding in destructive and dry_run:
-            way_on = ". It will be refused without --allow-destructive"
+            way_on = ". shardctl refuses it without --allow-destructive"
             report(Note(f"{revision}: {finding}{way_on}"))
         elif not finding.waived:
             report(Note(f"{revision}: {finding}"))
