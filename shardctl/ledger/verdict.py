@@ -95,7 +95,7 @@ class Verdicts(Clauses):
         clause = schema.clause
         which = (*_on(revision, direction, table), clause.c.how == "skipped")
         self._archive(connection, *which)
-        return self._write(connection, clause.delete().where(*which))
+        return connection.execute(clause.delete().where(*which)).rowcount
 
     def _archive(self, connection: Connection, *which: ColumnElement[bool]) -> None:
         """Copy rows that are about to be deleted to the log, within the same transaction.
