@@ -8,6 +8,7 @@ unlike the template's too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from shardctl.clause import AlterColumn
 from shardctl.dialects.mysql.line import Line
@@ -23,6 +24,7 @@ _CHARACTER_TYPES = frozenset(
 )
 _UPDATED_TYPES = frozenset(["DATETIME", "TIMESTAMP"])
 
+_COLUMN = re.compile(r"  (?P<name>`(?:[^`]|``)*`).*")
 _NOW = re.compile(r"\bCURRENT_TIMESTAMP(?:\([0-9]*\))?$", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 
@@ -41,7 +43,7 @@ def specification(action: AlterColumn, table: str, definition: Definition, serve
         RevisionRefused: the table has no such column, or its server no such thing.
     """
     lines = _lines(definition)
-    old = lines[_known(action.column, lines, table)]
+    old = Line.of(lines[_known(action.column, lines, table)])
     said = _said(action)
     if said == {"name"}:
         return f"RENAME COLUMN {old.get('name')} TO {quote(action.name or '')}"
@@ -58,17 +60,13 @@ def _said(action: AlterColumn) -> set[str]:
     return {name for name in attributes if getattr(action, name) is not None}
 
 
-def _lines(definition: Definition) -> dict[str, Line]:
+def _lines(definition: Definition) -> dict[str, str]:
     """The columns' lines by name; newlines in them are escaped by the server."""
-    found = [
-        Line.of(line.removesuffix(","))
-        for line in definition.create.split("\n")
-        if line.startswith("  `")
-    ]
-    return {unquote(line.get("name")): line for line in found}
+    found = (_COLUMN.fullmatch(line) for line in definition.create.split("\n"))
+    return {unquote(line["name"]): line[0].removesuffix(",") for line in found if line}
 
 
-def _known(column: str, lines: dict[str, Line], table: str) -> str:
+def _known(column: str, lines: Iterable[str], table: str) -> str:
     """A column's name as the table spells it; case does not matter to either server."""
     for name in lines:
         if name.lower() == column.lower():
@@ -164,7 +162,7 @@ def _set_default(default: str | None) -> str:
     return f"SET DEFAULT {default}" if default else "DROP DEFAULT"
 
 
-def _place(after: str | None, lines: dict[str, Line], table: str) -> str:
+def _place(after: str | None, lines: Iterable[str], table: str) -> str:
     match after:
         case None:
             return ""

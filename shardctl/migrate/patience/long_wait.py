@@ -25,6 +25,9 @@ from shardctl.migrate.site import Site
 LONG_FROM: Final = 64 * 1024 * 1024
 """Bytes of a table that takes more than a moment to be built anew, or to get an index."""
 
+SMALL: Final = 4 * 1024 * 1024
+"""Up to so many bytes a table is built anew in a moment, in a third of a second or so."""
+
 
 class Sizes:
     """How big tables are, read for all of them when the first is asked for; by several threads."""
@@ -36,14 +39,21 @@ class Sizes:
 
     def is_big(self, table: str) -> bool:
         """Whether it takes long to build a table, or an index on it; not where that is unknown."""
-        dialect = self._site.database.dialect
-        if not dialect.algorithms:  # SQLite: there is one writer, and no wait at the end
-            return False
+        if not self._site.database.dialect.algorithms:
+            return False  # SQLite: there is one writer, and no wait at the end
+        return (self._bytes(table) or 0) >= LONG_FROM
+
+    def is_small(self, table: str) -> bool:
+        """Whether that takes a moment; not where it is unknown."""
+        size = self._bytes(table)
+        return size is not None and size <= SMALL
+
+    def _bytes(self, table: str) -> int | None:
         with self._site.reading() as connection:
             if self._found is None:
-                self._found = dialect.sizes(connection, self._tables)
+                self._found = self._site.database.dialect.sizes(connection, self._tables)
         size = self._found.get(table)
-        return size is not None and (size.bytes or 0) >= LONG_FROM
+        return size.bytes if size else None
 
 
 def may_be_long(clauses: Sequence[Clause], algorithm: Algorithm | None) -> bool:

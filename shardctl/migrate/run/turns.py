@@ -7,11 +7,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
 from shardctl.catalog import Member
-from shardctl.clause import Clause
+from shardctl.clause import Algorithm, Clause
 from shardctl.errors import Contradiction
 from shardctl.ledger import ClauseRow, How, rows_of
 from shardctl.migrate.learn.locate import Details, Lesson, details
@@ -25,6 +26,9 @@ from shardctl.migrate.run.looks import Looks
 from shardctl.migrate.run.send import Record, Sender
 from shardctl.migrate.work import Confined, Rows, Work, work_of
 from shardctl.report import TableDone
+
+A_FEW: Final = 4
+"""So many small tables that are rebuilt, or get an index, are taken together at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +54,40 @@ class Turns:
     def together(self, coming: Sequence[Member]) -> int:
         """How many of the tables that come next one session is to take, with one record for all.
 
-        Those that take a moment: they look alike, are new to the ledger, and get INSTANT steps
-        alone. Of others, one.
+        Those that take a moment each, look alike and are new to the ledger: where the steps are
+        INSTANT, all; else a few that are small. Of others, one.
         """
         if self.confined is not None:  # each to clauses of its own
             return 1
         try:
             look = self.looks.ahead(coming[0])
-            if not self._takes_a_moment(coming[0], look):
+            used = self._demanded(coming[0], look)
+            instant = all(algorithm and algorithm.instant for algorithm in used)
+            if not instant and (None in used or not self._is_small(coming[0])):
                 return 1
             alike = takewhile(
-                lambda member: member.table not in self.rows and self.looks.ahead(member) == look,
-                coming,
+                lambda member: (
+                    member.table not in self.rows
+                    and self.looks.ahead(member) == look
+                    and (instant or self._is_small(member))
+                ),
+                coming if instant else coming[:A_FEW],
             )
             return max(1, len(list(alike)))
         except (Contradiction, DBAPIError):  # the turn of the first meets it, too, and tells it
             return 1
 
-    def _takes_a_moment(self, member: Member, live: Details) -> bool:
+    def _demanded(self, member: Member, live: Details) -> list[Algorithm | None]:
+        """What the steps of a table that is new to the ledger demand; None: nothing."""
         todo = work_of(member, self.numbers, self._clauses, self._lesson, live, {}).todo
         if any(self._clauses[number].algorithm is None for number in todo):
-            return False
-        steps = self._steps(member, todo, live) if todo else ()
-        return all(step.demanded and step.demanded.instant for step in steps)
+            return [None]
+        return [step.demanded for step in self._steps(member, todo, live)] if todo else []
+
+    def _is_small(self, member: Member) -> bool:
+        """Whether every step takes a moment; not where a tool may do it, which takes its time."""
+        attempts = self.attempts
+        return attempts.gate.restraint.online is None and attempts.sizes.is_small(member.table)
 
     def take(self, last: bool, sender: Sender, member: Member, coming: Sequence[Member]) -> Work:
         """Bring one table through the segment, as far as nobody keeps it locked.
