@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from shardctl.catalog import Member
 from shardctl.errors import StepFailed
 from shardctl.migrate import commands
 from shardctl.migrate.course import Course
+from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.restraint import Restraint
 from shardctl.migrate.run.looks import Looks
 from shardctl.migrate.selection import Listed
@@ -33,17 +34,29 @@ FIRST, SECOND, THIRD, FOURTH, FIFTH = MONTHS[:5]
 """Ten empty months: a single session takes the first five together, then two, then each alone."""
 
 ADD_COLUMN = 'op.add_column("t_order", sa.Column("room_id", sa.BigInteger))'
+WIDER = 'op.alter_column("t_order", "status", type_=sa.BigInteger())'
+NARROWER = WIDER.replace("BigInteger", "SmallInteger")
+INDEX = 'op.create_index("ix_user_id", "t_order", ["user_id"])'
 DROP_COLUMN = 'op.drop_column("t_order", "room_id")'
 BY_HAND = "ALTER TABLE {} ADD COLUMN room_id bigint"
 ALONE = Course(jobs=1)
+UP = "commands.upgrade(config, course=Course(jobs=1))"
+DOWN = "commands.downgrade(config, 'base', allow_destructive=True, course=Course(jobs=1))"
 
 
 @pytest.fixture
 def project(tmp_path: Path, turn_url: str) -> Project:
+    """Its revision adds a column; a test may put another in its place."""
     project = Project.make(tmp_path, turn_url, "t_order")
     made_anew(project)
     project.revision("r1", ADD_COLUMN, DROP_COLUMN)
     return project
+
+
+def changing(project: Project, change: str, back: str = "pass") -> None:
+    """Put another change in the place of its revision's."""
+    (project.folder / "migrations" / "versions" / "r1.py").unlink()
+    project.revision("r1", change, back)
 
 
 def made_anew(project: Project) -> None:
@@ -82,6 +95,11 @@ def listening() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", heard)
 
 
+def together(sent: Sequence[str]) -> list[int]:
+    """How many steps stand between two writes of the ledger's rows."""
+    return [len(list(run)) for kind, run in groupby(sent) if kind == "step"]
+
+
 def test_ten_months_are_recorded_by_fewer_writes_each_with_its_own_statement(
     project: Project,
 ) -> None:
@@ -89,6 +107,7 @@ def test_ten_months_are_recorded_by_fewer_writes_each_with_its_own_statement(
         commands.upgrade(project.config, course=ALONE)
     # The template and its end; the first five; two and the end of five; one, one, one; the end.
     assert sent.count("record") == 8
+    assert together(sent) == [5, 2, 1, 1, 1]
     for month in MONTHS:
         row = project.ledger_rows("r1")[0, month]
         assert (row.how, row.done) == ("ran", True)
@@ -99,29 +118,75 @@ def test_ten_months_are_recorded_by_fewer_writes_each_with_its_own_statement(
     assert having(project) == list(MONTHS)
 
 
-def test_killed_at_any_of_their_statements_the_next_run_finishes_and_can_be_taken_back(
-    project: Project, nursery: Nursery
+@pytest.mark.parametrize("change", [WIDER, INDEX])
+def test_small_months_that_are_rebuilt_or_indexed_are_recorded_a_few_at_a_time(
+    project: Project, change: str
 ) -> None:
+    changing(project, change)
+    with listening() as sent:
+        commands.upgrade(project.config, course=ALONE)
+    assert together(sent) == [4, 3, 1, 1, 1]
+    assert recorded(project) == dict.fromkeys(MONTHS, "ran")
+    for month in MONTHS:
+        statement = project.ledger_rows("r1")[0, month].statement
+        assert statement is not None
+        assert statement.startswith(f"ALTER TABLE `{month}` ")
+
+
+def test_a_month_that_is_not_small_is_begun_by_itself(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shardctl.migrate.patience.long_wait.SMALL", 64 * 1024)
+    for month, count in ((FIRST, 1), (FIFTH, 3000)):  # the first is the canary
+        rows = ", ".join(f"('{number:025}', NOW())" for number in range(count))
+        insert = f"INSERT INTO {month} (order_id, create_time) VALUES {rows}"
+        project.sql(insert, f"ANALYZE TABLE {month}")
+    changing(project, WIDER)
+    with listening() as sent:
+        commands.upgrade(project.config, course=ALONE)
+    assert together(sent) == [1, 3, 1, 2, 1, 1, 1]
+
+
+@pytest.mark.usefixtures("pt_osc")
+def test_where_a_tool_may_come_in_small_months_too_are_each_begun_by_themselves(
+    project: Project,
+) -> None:
+    changing(project, WIDER)
+    with listening() as sent:
+        commands.upgrade(project.config, course=ALONE, restraint=Restraint(online=Online("pt-osc")))
+    assert together(sent) == [1] * len(MONTHS)
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "kills"),
+    [
+        (ADD_COLUMN, DROP_COLUMN, {-1: UP, 1: UP, 3: DOWN, 4: UP, 6: DOWN}),
+        (f"{ADD_COLUMN}\n{WIDER}", f"{DROP_COLUMN}\n{NARROWER}", {1: UP, 3: DOWN, 4: UP}),
+    ],
+    ids=["instant", "rebuilt"],
+)
+def test_killed_at_any_of_their_statements_the_next_run_finishes_and_can_be_taken_back(
+    project: Project, nursery: Nursery, change: str, back: str, kills: dict[int, str]
+) -> None:
+    """Before the record of the first together, between their statements, and behind the last."""
+    changing(project, change, back)
     trials = Trials(nursery, project.folder)
-    upgrade = "commands.upgrade(config, course=Course(jobs=1))"
-    down = "commands.downgrade(config, 'base', allow_destructive=True, course=Course(jobs=1))"
 
     def reset() -> None:
         project.sql("DELETE FROM shardctl_clause", "DELETE FROM shardctl_run")
         project.sql("DELETE FROM alembic_version")
         made_anew(project)
 
-    trials.again(upgrade)  # which makes the ledger
+    trials.again(UP)  # which makes the ledger
     reset()
-    writes = trials.through(upgrade).writes
+    writes = trials.through(UP).writes
     met = [at for at, write in enumerate(writes) if f"ALTER TABLE `{FIRST}" in write]
-    for beyond, way_on in ((-1, upgrade), (1, upgrade), (3, down), (4, upgrade), (6, down)):
+    for beyond, way_on in kills.items():
         reset()
-        # Before the record of the first five, between their statements, and behind the last.
-        assert trials.run(upgrade, kill_at=met[0] + beyond).killed
+        assert trials.run(UP, kill_at=met[0] + beyond).killed
         half = having(project)
         trials.again(way_on)
-        if way_on == upgrade:
+        if way_on == UP:
             assert having(project) == list(MONTHS)
             assert recorded(project) == dict.fromkeys(MONTHS, "ran"), half
         else:
@@ -214,8 +279,7 @@ def test_where_rows_are_changed_too_each_month_is_begun_by_itself(project: Proje
     commands.upgrade(project.config, "r1", course=ALONE)
     with listening() as sent:
         commands.upgrade(project.config, course=ALONE)
-    assert sent.count("step") == len(MONTHS)
-    assert ("step", "step") not in set(pairwise(sent))
+    assert together(sent) == [1] * len(MONTHS)
 
 
 def test_where_a_rebuild_is_accepted_each_month_is_begun_by_itself(project: Project) -> None:
@@ -225,8 +289,7 @@ def test_where_a_rebuild_is_accepted_each_month_is_begun_by_itself(project: Proj
     with listening() as sent:
         commands.upgrade(project.config, course=everywhere)
     assert having(project) == list(MONTHS)
-    assert sent.count("step") == len(MONTHS)
-    assert ("step", "step") not in set(pairwise(sent))
+    assert together(sent) == [1] * len(MONTHS)
 
 
 def test_while_the_server_is_busy_what_was_done_is_known_and_no_other_is_said_to_be_begun(
