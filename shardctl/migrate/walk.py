@@ -31,6 +31,7 @@ from shardctl.migrate.plan.look_ahead import LookAhead
 from shardctl.migrate.prepare import Prepared, Preparer
 from shardctl.migrate.rehearsed import Rehearsed
 from shardctl.migrate.run.apply import Application
+from shardctl.migrate.run.retrospect import Retrospect
 from shardctl.migrate.run.undo import where_it_ran
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Confined, Outcome, Revision, Work, lessons_of
@@ -162,6 +163,7 @@ class Walk:
                 shown=prepared.shown,
                 steps=steps,
                 course=self.course,
+                retrospect=Retrospect(self.site),
                 confined=confined,
                 only=only,
                 there=self.ahead.foresight.members,

@@ -16,6 +16,7 @@ these, too.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import statistics
 import subprocess
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle, islice, permutations
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="of an empty database in which tables may be made")
     parser.add_argument("--workloads", default="".join(WORKLOADS), help="such as BD")
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--months", type=int, help="in place of each workload's own number")
     parser.add_argument("--rows", type=int, help="a month, where a workload has rows")
     parser.add_argument("--all", action="store_true", help="planning and stalls, too")
@@ -153,16 +155,16 @@ def compare(
 def medians(
     ways: Mapping[str, Callable[[], object]], months: Months, runs: int
 ) -> dict[str, float]:
-    """The median of each way, in seconds; who is first changes from run to run.
+    """The median of each way, in seconds; the ways follow one another in every order by turns.
 
-    Every time the tables have been put back before, and are looked at afterwards.
+    Every time the tables have been put back before, and are looked at afterwards. What a server
+    still does in the background for one way falls into the next: none is to follow always the same.
     """
-    names = list(ways)
-    took: dict[str, list[float]] = {name: [] for name in names}
-    for run in range(runs):
-        for turn in range(len(names)):
-            name = names[(run + turn) % len(names)]
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for order in islice(cycle(permutations(ways)), runs):
+        for name in order:
             months.again(COLUMN)
+            gc.collect()  # what the preparation has left behind is no part of any way
             begun = time.perf_counter()
             ways[name]()
             took[name].append(time.perf_counter() - begun)

@@ -49,8 +49,8 @@ class Sizes:
         return size is not None and size <= SMALL
 
     def _bytes(self, table: str) -> int | None:
-        with self._site.reading() as connection:
-            if self._found is None:
+        if self._found is None:
+            with self._site.reading() as connection:
                 self._found = self._site.database.dialect.sizes(connection, self._tables)
         size = self._found.get(table)
         return size.bytes if size else None

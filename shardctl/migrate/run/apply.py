@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,15 +15,16 @@ from shardctl.errors import StepFailed
 from shardctl.ledger import ClauseRow, Direction, rows_of
 from shardctl.lock import Lease
 from shardctl.migrate.course import Course
-from shardctl.migrate.learn.locate import Lesson, details_of
+from shardctl.migrate.learn.locate import Lesson
 from shardctl.migrate.learn.steps import Steps
 from shardctl.migrate.patience.gate import Gate
 from shardctl.migrate.patience.long_wait import Sizes
 from shardctl.migrate.run.attempt import Attempts
 from shardctl.migrate.run.crew import Crew
 from shardctl.migrate.run.failure import Failures, once_free
-from shardctl.migrate.run.lanes import Lanes
+from shardctl.migrate.run.lanes import Lanes, sessions
 from shardctl.migrate.run.looks import Look, Looks
+from shardctl.migrate.run.retrospect import Retrospect
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.setback import Setbacks
 from shardctl.migrate.run.telling import Telling
@@ -50,6 +51,7 @@ class Application:
     Attributes:
         gate: asked before every statement.
         course: which months it is meant for, and how many get it at the same time.
+        retrospect: how the tables look that have had their turn.
         confined: where it may run; None: everywhere.
         only: the tables that it is meant for among those; None: all.
         there: by a clause's table, those that were there a moment ago.
@@ -65,6 +67,7 @@ class Application:
     shown: Sequence[str]
     steps: Steps
     course: Course
+    retrospect: Retrospect
     confined: Confined | None = None
     only: Collection[str] | None = None
     there: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
@@ -113,6 +116,7 @@ class Application:
         on this one, on every month: it waits until all are through.
         """
         meant = [member for member in members if self._is_meant(member)]
+        self.retrospect.seen.clear()  # whatever was seen, these are about to look otherwise
         turns = self._turns(table, numbers, meant)
         failures = Failures(self.course.max_failures)
         works: list[Work] = []
@@ -123,7 +127,8 @@ class Application:
                 turn = partial(turns.take, False)
                 if not wave.fails_fast or self.course.failed_only:
                     turn = partial(failures.counted, turn)
-                done = crew.through(wave.members, turn, turns.together)
+                with self._looking_back(works if not coming else ()):
+                    done = crew.through(wave.members, turn, turns.together)
                 works += done
                 if wave.name == "canary" and done[0].locked and coming:
                     # It has its second turn in the end; another is to go before the others.
@@ -139,6 +144,12 @@ class Application:
         left = [member for member in members if member not in reached]
         wanting = self._wanting(table, numbers, left, self._rows()) if left else []
         return works + late, tuple(work.member for work in wanting)
+
+    def _looking_back(self, works: Sequence[Work]) -> AbstractContextManager[None]:
+        """Around the last wave, most often the current month alone: a look at the others."""
+        if not works or self.site.database.dialect.transactional_ddl:
+            return nullcontext()  # in a file nobody reads while another writes
+        return self.retrospect.meanwhile([work.member for work in works if not work.locked])
 
     def _tell_canary(self, locked: Wave, other: Wave) -> None:
         if other.name == "canary":
@@ -191,18 +202,10 @@ class Application:
         )
 
     def _size(self, numbers: Sequence[int]) -> int:
-        """How many sessions work together on clauses; a file has one that writes.
-
-        Where tables are rebuilt, no more than may do so at once: those that wait for their lane
-        cost the others time. But two, as one may wait for a lock.
-        """
-        jobs, rebuild_jobs = self.course.jobs, self.course.rebuild_jobs
+        """How many sessions work together on clauses; a file has one that writes."""
         if self.site.database.dialect.transactional_ddl:
             return 1
-        used = [self.clauses[number].algorithm for number in numbers]
-        if any(algorithm and algorithm.rebuilds for algorithm in used):
-            return max(rebuild_jobs, min(jobs, 2))
-        return max(jobs, rebuild_jobs)
+        return sessions(self.course, [self.clauses[number].algorithm for number in numbers])
 
     def _left(self) -> list[Work]:
         """What tables still need now: those born meanwhile, and those that belie the server."""
@@ -217,7 +220,7 @@ class Application:
         self, table: str, numbers: Sequence[int], members: Sequence[Member], rows: Rows
     ) -> list[Work]:
         """What some tables still need of a segment; those that need nothing are left out."""
-        lives, lesson = details_of(self.site.look(members)), self.lessons.get(table)
+        lives, lesson = self.retrospect.of(members), self.lessons.get(table)
         works = (
             work_of(member, numbers, self.clauses, lesson, live, rows, self.confined)
             for member in members

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from shardctl.clause import Algorithm
 from shardctl.migrate.course import Course
 
 
@@ -23,3 +25,14 @@ class Lanes:
             heavy: whether the step rebuilds a table or changes its rows.
         """
         return self._heavy if heavy else self._cheap
+
+
+def sessions(course: Course, used: Sequence[Algorithm | None]) -> int:
+    """How many sessions work together on clauses of some algorithms.
+
+    Where tables are rebuilt, no more than may do so at once: those that wait for their lane cost
+    the others time. But two, as one may wait for a lock.
+    """
+    if any(algorithm and algorithm.rebuilds for algorithm in used):
+        return max(course.rebuild_jobs, min(course.jobs, 2))
+    return max(course.jobs, course.rebuild_jobs)
