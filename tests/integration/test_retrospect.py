@@ -83,7 +83,7 @@ def test_in_the_end_only_the_current_month_is_still_to_be_looked_at(
 def test_what_was_read_meanwhile_is_read_anew_where_the_last_turn_has_taken_long(
     project: Project, current: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shardctl.migrate.run.retrospect.FRESH", -1.0)
+    monkeypatch.setattr("shardctl.migrate.run.looks.FRESH", -1.0)
     with listening() as asked:
         commands.upgrade(project.config)
     assert asked[-1].tables == frozenset(("t_order", *HISTORY, current))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -25,6 +25,19 @@ MOST: Final = 400
 """So many tables, at least and at most, are read with one another's queries, which take a server
 about as long for few as for many: the most at first, then twice as many as the last time where all
 of those had their turn while it was fresh, else as many as had."""
+
+
+def read(site: Site, members: Collection[Member]) -> dict[str, Look]:
+    """How tables look now, by their names."""
+    now, found = time.monotonic(), site.look(members)
+    lives = details_of({member.table: found.get(member.table) for member in members})
+    return {table: (now, live) for table, live in lives.items()}
+
+
+def fresh(looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Those that hold still."""
+    now = time.monotonic()
+    return {table: look for table, look in looks.items() if now - look[0] <= FRESH}
 
 
 class Looks:
@@ -60,18 +73,15 @@ class Looks:
             return self._fresh(member)
 
     def _fresh(self, member: Member) -> Details:
-        read, live = self._seen.get(member.table, (-math.inf, Details()))
-        if time.monotonic() - read <= FRESH:
+        seen_at, live = self._seen.get(member.table, (-math.inf, Details()))
+        if time.monotonic() - seen_at <= FRESH:
             return live
         self._size = self._next_size()
-        now = time.monotonic()
-        fresh = {table: look for table, look in self._seen.items() if now - look[0] <= FRESH}
-        left = (each for table, each in self._left.items() if table not in fresh)
-        coming = {member, *islice(left, self._size)}
-        found = self._site.look(coming)
-        looks = details_of({each.table: found.get(each.table) for each in coming})
+        still = fresh(self._seen)
+        left = (each for table, each in self._left.items() if table not in still)
+        looks = read(self._site, {member, *islice(left, self._size)})
         self._batch = frozenset(looks)
-        self._seen = fresh | {table: (now, live) for table, live in looks.items()}
+        self._seen = still | looks
         return self._seen[member.table][1]
 
     def _next_size(self) -> int:

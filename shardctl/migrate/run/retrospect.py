@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shardctl.catalog import Member
-from shardctl.migrate.learn.locate import Details, details_of
-from shardctl.migrate.run.looks import FRESH, Look
+from shardctl.migrate.learn.locate import Details
+from shardctl.migrate.run.looks import Look, fresh, read
 from shardctl.migrate.site import Site
 
 
@@ -33,19 +32,12 @@ class Retrospect:
             DBAPIError: the server did not tell how they look; after the block.
         """
         with ThreadPoolExecutor(1, thread_name_prefix="shardctl look") as background:
-            reading = background.submit(self._look, members)
+            reading = background.submit(read, self.site, members)
             yield
         self.seen.update(reading.result())
 
     def of(self, members: Collection[Member]) -> Mapping[str, Details]:
         """How tables look, by their names: now, or a moment ago where they were read meanwhile."""
-        now = time.monotonic()
-        fresh = {table: look for table, look in self.seen.items() if now - look[0] <= FRESH}
-        others = [member for member in members if member.table not in fresh]
-        found = fresh | self._look(others)
-        return {table: live for table, (_, live) in found.items()}
-
-    def _look(self, members: Collection[Member]) -> dict[str, Look]:
-        read = time.monotonic()
-        found = details_of(self.site.look(members))
-        return {table: (read, live) for table, live in found.items()}
+        seen = fresh(self.seen)
+        others = [member for member in members if member.table not in seen]
+        return {table: live for table, (_, live) in (seen | read(self.site, others)).items()}
