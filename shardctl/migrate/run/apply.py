@@ -28,6 +28,7 @@ from shardctl.migrate.run.retrospect import Retrospect
 from shardctl.migrate.run.send import Sender, sender
 from shardctl.migrate.run.setback import Setbacks
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.texts import Texts
 from shardctl.migrate.run.turns import Turns
 from shardctl.migrate.site import Site
 from shardctl.migrate.waves import WAVES, Wave, waves
@@ -184,6 +185,7 @@ class Application:
             Setbacks(site, self.clauses, telling, self.gate.restraint.lock_wait),
             Lanes(self.course),
             Sizes(site, [member.table for member in members]),
+            Texts(site.database.dialect),
         )
         rows: dict[str, dict[tuple[int, str], ClauseRow]] = defaultdict(dict)
         for key, row in self._rows().items():

@@ -16,7 +16,7 @@ from shardctl.clause import Clause
 from shardctl.dialects import Statement
 from shardctl.errors import StepFailed
 from shardctl.migrate.learn.alteration import Alteration
-from shardctl.migrate.learn.locate import Lesson
+from shardctl.migrate.learn.locate import Details, Lesson
 from shardctl.migrate.learn.trial import Step
 from shardctl.migrate.online.engine import Online
 from shardctl.migrate.patience.gate import Gate
@@ -29,6 +29,7 @@ from shardctl.migrate.run.looks import FRESH
 from shardctl.migrate.run.send import Record, Sender
 from shardctl.migrate.run.setback import Setbacks
 from shardctl.migrate.run.telling import Telling
+from shardctl.migrate.run.texts import Texts
 from shardctl.migrate.site import Site
 from shardctl.migrate.work import Revision
 
@@ -41,6 +42,7 @@ class Attempts:
         gate: asked before every statement.
         lanes: how many are sent at the same time.
         sizes: which tables are big.
+        texts: what clauses need of a table's own text.
     """
 
     site: Site
@@ -52,6 +54,7 @@ class Attempts:
     setbacks: Setbacks
     lanes: Lanes
     sizes: Sizes
+    texts: Texts
 
     def send(
         self,
@@ -61,12 +64,14 @@ class Attempts:
         table: str,
         step: Step,
         needed: Callable[[], bool],
+        look: Details | None = None,
     ) -> None:
         """Run one step; where others are in the way, look at the table and try again.
 
         Args:
             record: what becomes of the table's clauses.
             needed: whether the table still needs it, judged by how it looks now.
+            look: how it looked a moment ago; None: that is not known.
 
         Raises:
             DBAPIError: it failed, or others are in the way for too long.
@@ -83,7 +88,7 @@ class Attempts:
         dialect = self.site.database.dialect
         for pause in (*self.gate.restraint.pauses(), None):
             try:
-                seconds, carried_out = self._once(sender, record, member, table, step, needed)
+                seconds, carried_out = self._once(sender, record, member, table, step, needed, look)
             except DBAPIError as error:
                 if self.gate.stopped_by(error):
                     if needed():
@@ -112,6 +117,7 @@ class Attempts:
                 return
             sender.settle()  # others are not to wait along to be known as done
             self.gate.interrupt.sleep(pause)
+            look = None  # who has kept it may have changed it
             if not needed():
                 return
 
@@ -123,22 +129,23 @@ class Attempts:
         table: str,
         step: Step,
         needed: Callable[[], bool],
+        look: Details | None,
     ) -> tuple[float, Step]:
         """Carry a step out; how long that took, in seconds, and how it was done."""
         by_tool = ByTool(self.site, self.gate, self.telling)
 
-        def way() -> tuple[Online | None, tuple[Statement, ...]]:
+        def way(look: Details | None) -> tuple[Online | None, tuple[Statement, ...]]:
             tool = by_tool.of(member, step)
-            return tool, () if tool else self._statements(sender.connection, member, step)
+            return tool, () if tool else self._statements(sender.connection, member, step, look)
 
         data = self.clauses[step.numbers[0]].data
         rebuilds = step.algorithm is not None and step.algorithm.rebuilds
         # Found before, as the lane is the narrow place; anew where it had to be waited for.
-        found, (tool, statements) = time.monotonic(), way()
+        found, (tool, statements) = time.monotonic(), way(look)
         with self.lanes.taken(heavy=data or rebuilds or bool(step.refused)):
             self.gate.admit(table, before_waiting=sender.settle)
             if time.monotonic() - found > FRESH:
-                tool, statements = way()
+                tool, statements = way(None)
             if tool:
                 alteration = self._alteration(sender.connection, member, step)
                 return by_tool.carry_out(
@@ -187,12 +194,14 @@ class Attempts:
         return self.setbacks.refused(member, step, words, anyhow.sql)
 
     def _statements(
-        self, connection: Connection, member: Member, step: Step
+        self, connection: Connection, member: Member, step: Step, look: Details | None
     ) -> tuple[Statement, ...]:
-        alteration = self._alteration(connection, member, step)
+        alteration = self._alteration(connection, member, step, look)
         return alteration.statements(member.table, step.demanded)
 
-    def _alteration(self, connection: Connection, member: Member, step: Step) -> Alteration:
+    def _alteration(
+        self, connection: Connection, member: Member, step: Step, look: Details | None = None
+    ) -> Alteration:
         dialect = self.site.database.dialect
         starting = []
         for number in step.numbers:
@@ -204,7 +213,7 @@ class Attempts:
             starting,
             names_for(self.site.families, member, dialect),
             lambda: self.site.look([member]).get(member.table),
-            lambda: dialect.definition(connection, member.table),
+            lambda: self.texts.of(connection, member.table, look),
         )
 
 

@@ -128,20 +128,28 @@ class Turns:
             )
             with recording as record:
                 for step in steps:
-                    if told := self._sent(sender, record, member, step, last):
+                    if told := self._sent(sender, record, member, step, last, live):
                         return replace(work, todo=tuple(done), locked=told)
                     done += step.numbers
+                    live = None  # it looks otherwise now
             accept(self.attempts.site, sender, member, record.accepted)
-            live = None  # it looks otherwise now
         self.attempts.site.report(TableDone(member.table))
         return work
 
-    def _sent(self, sender: Sender, record: Record, member: Member, step: Step, last: bool) -> str:
+    def _sent(
+        self,
+        sender: Sender,
+        record: Record,
+        member: Member,
+        step: Step,
+        last: bool,
+        look: Details | None,
+    ) -> str:
         """Send one step; who keeps the table locked, where somebody does, in words."""
         attempts, setbacks = self.attempts, self.attempts.setbacks
         still = partial(self._needs, sender, member, step.numbers)
         try:
-            attempts.send(sender, record, member, self.table, step, still)
+            attempts.send(sender, record, member, self.table, step, still, look)
         except DBAPIError as error:
             dialect = attempts.site.database.dialect
             # Nothing goes on without the template, and a failure is no reason to wait.
