@@ -43,8 +43,10 @@ def left_out(site: Site, prepared: Prepared, known: Mapping[str, Details]) -> tu
         known: how tables will look when it begins; others are looked at.
     """
     revision = prepared.revision
+    if revision.direction == "up" or prepared.begun:
+        return ()
     run = ledger.run(site.connection, revision.id, "up")
-    if revision.direction == "up" or prepared.begun or run is None or not run.finished:
+    if run is None or not run.finished:
         return ()
     rows = ledger.rows_of(site.connection, run.revision, run.direction)
     reasons = {row.table: row.words or "" for row in rows.values() if row.how == "skipped"}

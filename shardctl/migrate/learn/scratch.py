@@ -243,5 +243,6 @@ def sweep(connection: Connection, dialect: Dialect) -> tuple[str, ...]:
             if dialect.claimed(connection, token)[1] is not None:
                 continue
             left.append(table)
-    dialect.drop(connection, left)
+    if left:
+        dialect.drop(connection, left)
     return tuple(left)
