@@ -17,7 +17,7 @@ from shardctl.report import Event, Step
 from tests.project import ORDERS, Project
 
 MONTHS = tuple(f"t_order_2020{month:02}" for month in range(1, 9))
-FIRST, SECOND, THIRD = MONTHS[:3]
+FIRST, THIRD = MONTHS[0], MONTHS[2]
 WIDER = 'op.alter_column("t_order", "status", type_=sa.BigInteger())'
 LONGER = 'op.alter_column("t_order", "order_id", type_=sa.String(160))'
 NAMED = 'op.alter_column("t_order", "order_id", comment="of the shop")'

@@ -146,6 +146,8 @@ class MySQL(Dialect):
         return algorithm.ask(connection, self.server, table, alter, allowed)
 
     def drop(self, connection: Connection, tables: Collection[str]) -> None:
+        if not tables:
+            return
         # Without the checks a table can be dropped before the one that refers to it.
         connection.exec_driver_sql("SET foreign_key_checks = 0")
         super(MySQL, self).drop(connection, tables)

@@ -243,6 +243,5 @@ def sweep(connection: Connection, dialect: Dialect) -> tuple[str, ...]:
             if dialect.claimed(connection, token)[1] is not None:
                 continue
             left.append(table)
-    if left:
-        dialect.drop(connection, left)
+    dialect.drop(connection, left)
     return tuple(left)
